@@ -1,1 +1,1 @@
-//! Placeholder.
+//! Many real participants over the real protocol, as named scenarios.

@@ -1,1 +1,1 @@
-//! Placeholder.
+//! Whole-system tests: see `tests/it`.

@@ -1,1 +1,1 @@
-//! Placeholder.
+//! What whole-system tests share: processes, databases, browsers.

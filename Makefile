@@ -1,0 +1,24 @@
+# make help says what there is.
+.DEFAULT_GOAL := help
+.PHONY: help run test check setup load
+
+help: ## say what there is
+	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: ## build, start relay and recorder with demo clients, print addresses and sign-ins (Ctrl-C stops)
+	@cargo build --locked -p relay -p recorder -p demo
+	@exec target/debug/demo
+
+test: ## install what the tests need (once), run every test
+	@scripts/setup
+	@scripts/test
+
+check: ## formatting, lints, licences, the pages' types and logic
+	@scripts/setup
+	@scripts/check
+
+setup: ## install what tests and checks need, and nothing else
+	@scripts/setup
+
+load: ## put load on a running relay: make load ARGS='chat --help'
+	@cargo run --quiet --release --locked -p loadtest -- $(ARGS)
