@@ -11,7 +11,7 @@ use crate::bytes::Hash32;
 use crate::error::ErrorCode;
 use crate::event::{LeaveReason, Role};
 use crate::ids::{
-    EpochNo, Millis, ParticipantId, RecordingId, SessionId, SiteId, StaffId, TrackNo,
+    EpochNo, Millis, ParticipantId, RecordingId, SessionId, SiteId, StaffId, TenantId, TrackNo,
 };
 use crate::notice::Modality;
 use crate::token::Token;
@@ -92,6 +92,8 @@ pub enum ClientMessage {
 pub enum ServerMessage {
     /// The answer to a [`Hello`].
     Welcome {
+        /// The client: sealed parts are bound to it, and the browser opens them.
+        tenant: TenantId,
         /// The session.
         session: SessionId,
         /// The sealed record's id; `None` where nothing is recorded.
