@@ -1,1 +1,6 @@
-//! Placeholder.
+//! What is kept: intake, vault, opening, cases, transparency log; command line and console.
+
+pub mod clock;
+pub mod entropy;
+pub mod keys;
+pub mod open;

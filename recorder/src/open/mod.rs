@@ -1,0 +1,4 @@
+//! Opening: the reading half of the sealed formats, by themselves. What may be opened, and when,
+//! is decided in [`crate::retrieval`].
+
+pub mod tink;
