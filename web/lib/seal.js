@@ -5,7 +5,7 @@
 import { concat, fromBase64, fromHex, sha256, toHex, uint, utf8 } from './bytes.js';
 
 /** @import { Bytes } from './bytes.js' */
-/** @import { ChatEvent, KeyWrap, SealedPart } from './wire.js' */
+/** @import { ChatEvent, KeyWrap, SealedAt, SealedPart } from './wire.js' */
 
 /** @typedef {{ privateKey: CryptoKey, publicKey: Bytes }} KeyPair */
 /** @typedef {{ tenant: string, recording: string, participant: string }} Place where a participant's parts belong */
@@ -172,6 +172,15 @@ export class Opener {
     const known = this.#heads.get(`${track}/${seq}`);
     if (known !== undefined && known !== head) throw new SealError('a part is not the one that was acknowledged');
     this.#heads.set(`${track}/${seq}`, head);
+  }
+
+  /**
+   * Where a part that was looked at stands.
+   * @param {SealedPart} part
+   * @returns {SealedAt}
+   */
+  at({ track, epoch, seq }) {
+    return { track, epoch, seq, head: this.#heads.get(`${track}/${seq}`) ?? '' };
   }
 
   /**
