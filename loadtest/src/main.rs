@@ -1,0 +1,54 @@
+//! Command line of the load test.
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use loadtest::{chat, idle};
+
+/// Puts real participants on a relay on this machine and says what it cost.
+///
+/// Start a relay first (`make run` prints the site and the sign-ins), then, for example:
+///
+///   loadtest chat --site SITE --client alpine --agent NAME:PASSWORD --pairs 50 --pid $(pgrep -x relay)
+///
+/// Traffic goes to the loopback only. Compare figures of one run on one machine, as ratios.
+#[derive(Parser)]
+#[command(version, verbatim_doc_comment)]
+struct Cli {
+    #[command(subcommand)]
+    scenario: Scenario,
+}
+
+#[derive(Subcommand)]
+enum Scenario {
+    Chat(chat::Chat),
+    Idle(idle::Idle),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            use io::Write as _;
+            // Nothing is left to do where even this line cannot be written.
+            let _ = writeln!(io::stderr(), "loadtest: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// One thread, so that the load takes one core at most.
+fn run(cli: &Cli) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let mut out = io::stdout().lock();
+    runtime.block_on(async {
+        match &cli.scenario {
+            Scenario::Chat(scenario) => chat::run(scenario, &mut out).await.map(drop),
+            Scenario::Idle(scenario) => idle::run(scenario, &mut out).await.map(drop),
+        }
+    })
+}

@@ -1,0 +1,163 @@
+//! Opening rooms: one visitor and one agent each, over the gate and the desk.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use proto::desk::AcceptResponse;
+use proto::{SiteId, Token};
+
+use crate::door::Door;
+use crate::meter;
+use crate::participant::{Participant, accept, agree, sign_in};
+
+/// Where the relay is and who answers there.
+#[derive(Args, Debug, Clone)]
+pub struct Target {
+    /// The relay's port on the loopback; traffic never goes anywhere else
+    #[arg(long, default_value_t = 8080)]
+    pub port: u16,
+    /// Host name of the widget
+    #[arg(long, default_value = "widget.localhost")]
+    pub widget: String,
+    /// Host name of the desk
+    #[arg(long, default_value = "desk.localhost")]
+    pub desk: String,
+    /// The site whose visitors come
+    #[arg(long)]
+    pub site: SiteId,
+    /// The client's short name, for the agents' sign-in
+    #[arg(long)]
+    pub client: String,
+    /// Agents who answer, as NAME:PASSWORD; several share the work
+    #[arg(long = "agent", required = true, value_name = "NAME:PASSWORD")]
+    pub agents: Vec<String>,
+    /// Processes whose processor time and memory are counted (relay; recorder too, if it is to count)
+    #[arg(long = "pid")]
+    pub pids: Vec<u32>,
+    /// Host name and port of the relay's metrics, for syncs per message
+    #[arg(long, value_name = "HOST:PORT")]
+    pub metrics: Option<String>,
+}
+
+/// A room of which both tokens are there and neither is used.
+pub struct Tokens {
+    visitor: Token,
+    agent: AcceptResponse,
+    from: Ipv4Addr,
+    cookie: String,
+}
+
+/// A room with both in it.
+pub struct Room {
+    /// Writes.
+    pub visitor: Participant,
+    /// Reads.
+    pub agent: Participant,
+}
+
+/// Widget and desk, with the agents signed in.
+pub struct Doors {
+    widget: Door,
+    desk: Door,
+    site: SiteId,
+    cookies: Vec<String>,
+}
+
+impl Doors {
+    /// Signs all agents in.
+    pub async fn open(target: &Target) -> Result<Self> {
+        let desk = Door::new(&target.desk, target.port);
+        let mut cookies = Vec::new();
+        for agent in &target.agents {
+            let (name, password) = agent
+                .split_once(':')
+                .context("an agent is given as NAME:PASSWORD")?;
+            cookies.push(sign_in(&desk, &target.client, name, password).await?);
+        }
+        Ok(Self {
+            widget: Door::new(&target.widget, target.port),
+            desk,
+            site: target.site,
+            cookies,
+        })
+    }
+
+    /// A visitor agrees and an agent accepts; nobody has a socket yet.
+    pub async fn tokens(&self, number: usize) -> Result<Tokens> {
+        let from = address(number);
+        let cookie = self
+            .cookies
+            .get(number % self.cookies.len().max(1))
+            .context("nobody is at the desk")?;
+        let consent = agree(&self.widget.from(from), self.site).await?;
+        let agent = accept(&self.desk, cookie, consent.session).await?;
+        Ok(Tokens {
+            visitor: consent.join,
+            agent,
+            from,
+            cookie: cookie.clone(),
+        })
+    }
+
+    /// Both join.
+    pub async fn join(&self, tokens: Tokens) -> Result<Room> {
+        let visitor = Participant::join(
+            &self.widget.from(tokens.from),
+            self.site,
+            tokens.visitor,
+            None,
+            &[],
+        )
+        .await
+        .context("the visitor's join")?;
+        let agent = Participant::join(
+            &self.desk,
+            tokens.agent.site,
+            tokens.agent.join,
+            None,
+            &[("cookie", &tokens.cookie)],
+        )
+        .await
+        .context("the agent's join")?;
+        Ok(Room { visitor, agent })
+    }
+
+    /// One room, from the notice to both joined.
+    pub async fn room(&self, number: usize) -> Result<Room> {
+        let tokens = self.tokens(number).await?;
+        self.join(tokens).await
+    }
+}
+
+impl Target {
+    /// Processor time that the watched processes have used so far; `None` where none is watched.
+    pub fn cpu(&self) -> Result<Option<Duration>> {
+        if self.pids.is_empty() {
+            return Ok(None);
+        }
+        meter::cpu(&self.pids).map(Some)
+    }
+
+    /// How often the relay's spool has synced so far; `None` where it does not say.
+    pub async fn syncs(&self) -> Result<Option<f64>> {
+        let Some(address) = &self.metrics else {
+            return Ok(None);
+        };
+        let (host, port) = address
+            .rsplit_once(':')
+            .context("metrics are given as HOST:PORT")?;
+        let reply = Door::new(host, port.parse()?)
+            .send(http::Method::GET, "/metrics", &[], bytes::Bytes::new())
+            .await?;
+        let text = String::from_utf8_lossy(&reply.body);
+        Ok(meter::counter(&text, "spool_syncs_total"))
+    }
+}
+
+/// Room number's own loopback address: 127.1.0.0 and up, so that no quota takes all for one.
+fn address(number: usize) -> Ipv4Addr {
+    let [.., a, b] = u32::try_from(number % 65_000).unwrap_or(0).to_be_bytes();
+    Ipv4Addr::new(127, 1, a, b.max(1))
+}
