@@ -1,1 +1,18 @@
-//! What whole-system tests share: processes, databases, browsers.
+//! What whole-system tests share: the real processes, and real browsers that look at them.
+
+pub mod browser;
+pub mod driver;
+pub mod ports;
+
+use std::path::PathBuf;
+
+/// The folder of this checkout.
+pub fn checkout() -> PathBuf {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).map_or(here.clone(), PathBuf::from)
+}
+
+/// Where the pictures of every page and state go.
+pub fn screens() -> PathBuf {
+    checkout().join("target/screens")
+}
