@@ -1,0 +1,262 @@
+//! What a restarted relay finds: recordings that have not ended, without needing a key.
+
+use std::collections::{BTreeMap, HashMap};
+
+use proto::dsse::Envelope;
+use proto::{Hash32, RecordingId, TrackNo};
+
+use super::read::Segment;
+use super::record::{Begin, Epoch, LiveWrap, Record};
+use super::{Damage, DamageKind, Location, SpoolError, SpoolFiles};
+use crate::part::{Part, PartHeader, PartKind};
+use crate::track::TrackId;
+
+/// What the spool held when it was opened.
+#[derive(Debug, Default)]
+pub struct Recovered {
+    /// Every recording that is not yet freed.
+    pub recordings: HashMap<RecordingId, RecoveredRecording>,
+    /// Where the spool is not what was written.
+    pub damage: Vec<Damage>,
+}
+
+/// One recording as the spool has it.
+#[derive(Debug)]
+pub struct RecoveredRecording {
+    /// How it began.
+    pub begin: Begin,
+    /// Its tracks; none once it has ended.
+    pub tracks: BTreeMap<TrackNo, RecoveredTrack>,
+    /// Its parts over all tracks, in the order in which they were written; none once it has ended.
+    pub parts: Vec<RecoveredPart>,
+    /// The manifest, if it has ended.
+    pub end: Option<Envelope>,
+    /// Whether something acknowledged is missing from it.
+    pub damaged: bool,
+}
+
+impl RecoveredRecording {
+    /// Data parts so far, which for chat is the last `n` that was given out.
+    pub fn data_parts(&self) -> u64 {
+        let data = |part: &&RecoveredPart| part.header.kind == PartKind::Data;
+        self.parts.iter().filter(data).count() as u64
+    }
+}
+
+/// One track as the spool has it.
+#[derive(Debug, Clone)]
+pub struct RecoveredTrack {
+    /// What it is.
+    pub id: TrackId,
+    /// Its epochs in order.
+    pub epochs: Vec<RecoveredEpoch>,
+    /// SHA-256 of its last part.
+    pub head: Hash32,
+    /// Sequence number of its last part.
+    pub seq: u64,
+    /// Whether its last part is an end part.
+    pub ended: bool,
+}
+
+/// One epoch as the spool has it.
+#[derive(Debug, Clone)]
+pub struct RecoveredEpoch {
+    /// Its record; live wraps that newcomers got later are added.
+    pub epoch: Epoch,
+    /// Its parts' hashes in order.
+    pub parts: Vec<Hash32>,
+}
+
+/// One part as the spool has it: read its bytes with [`super::Spool::read`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecoveredPart {
+    /// Where it belongs.
+    pub header: PartHeader,
+    /// SHA-256 of its bytes.
+    pub hash: Hash32,
+    /// Where it stands.
+    pub at: Location,
+}
+
+/// Reads everything, cuts the newest segment, and returns that segment's number (0 if there is
+/// none).
+pub(super) fn recover(files: &impl SpoolFiles) -> Result<(Recovered, u64), SpoolError> {
+    let numbers = files
+        .segments()
+        .map_err(SpoolError::io("list the segments"))?;
+    let newest = numbers.last().copied().unwrap_or(0);
+    let mut scan = Scan::default();
+    for number in numbers {
+        let bytes = files
+            .read(number)
+            .map_err(SpoolError::io("read a segment"))?;
+        let mut segment = Segment::whole(number, &bytes, number == newest);
+        for (at, record) in &mut segment {
+            scan.take(at, record);
+        }
+        let end = segment.end();
+        scan.recovered.damage.append(&mut segment.damage);
+        if number == newest && end < bytes.len() {
+            let cut = bytes.get(end..).unwrap_or_default();
+            let keep = cut.iter().any(|byte| *byte != 0).then_some(cut);
+            files
+                .cut(number, end as u64, keep)
+                .map_err(SpoolError::io("cut the newest segment"))?;
+        }
+    }
+    Ok((scan.finish(), newest))
+}
+
+/// What has been read so far.
+#[derive(Default)]
+struct Scan {
+    recovered: Recovered,
+    /// Records of recordings whose beginning is not here: freed if their end follows, else damage.
+    orphans: HashMap<RecordingId, Location>,
+}
+
+impl Scan {
+    fn take(&mut self, at: Location, record: Record) {
+        let Some(id) = record.recording() else { return };
+        if let Record::Begin(begin) = record {
+            self.recovered
+                .recordings
+                .entry(id)
+                .or_insert_with(|| RecoveredRecording {
+                    begin,
+                    tracks: BTreeMap::new(),
+                    parts: Vec::new(),
+                    end: None,
+                    damaged: false,
+                });
+            return;
+        }
+        let Some(recording) = self.recovered.recordings.get_mut(&id) else {
+            if matches!(record, Record::End(_)) {
+                self.orphans.remove(&id);
+            } else {
+                self.orphans.entry(id).or_insert(at);
+            }
+            return;
+        };
+        if !recording.take(at, record) {
+            recording.damaged = true;
+            self.recovered.damage.push(chain(id, at));
+        }
+    }
+
+    fn finish(mut self) -> Recovered {
+        let orphans = self.orphans.into_iter();
+        self.recovered
+            .damage
+            .extend(orphans.map(|(id, at)| chain(id, at)));
+        self.recovered.damage.sort_by_key(|damage| damage.at);
+        self.recovered
+    }
+}
+
+impl RecoveredRecording {
+    /// Whether `record` continues this recording.
+    fn take(&mut self, at: Location, record: Record) -> bool {
+        if self.end.is_some() {
+            return false;
+        }
+        match record {
+            Record::Begin(_) | Record::Event(_) => false,
+            Record::Epoch(epoch) => self.epoch(epoch),
+            Record::Part(part) => self.part(at, &part),
+            Record::Wraps(wraps) => {
+                for wrap in wraps.wraps {
+                    let epoch = self
+                        .tracks
+                        .get_mut(&wrap.track)
+                        .and_then(|track| track.epoch_mut(wrap.epoch));
+                    let Some(epoch) = epoch else { return false };
+                    epoch.epoch.live.push(LiveWrap {
+                        participant: wrap.participant,
+                        wrap: wrap.wrap,
+                    });
+                }
+                true
+            }
+            Record::End(end) => {
+                self.end = Some(end.manifest);
+                self.tracks.clear();
+                self.parts = Vec::new();
+                true
+            }
+        }
+    }
+
+    fn epoch(&mut self, epoch: Epoch) -> bool {
+        let id = TrackId {
+            tenant: epoch.tenant,
+            recording: epoch.recording,
+            track: epoch.track,
+            participant: epoch.participant,
+            role: epoch.role,
+            modality: epoch.modality,
+        };
+        let track = self
+            .tracks
+            .entry(epoch.track)
+            .or_insert_with(|| RecoveredTrack {
+                id,
+                epochs: Vec::new(),
+                head: Hash32::ZERO,
+                seq: 0,
+                ended: false,
+            });
+        let last = track.epochs.last().map_or(0, |last| last.epoch.epoch);
+        if track.id != id || epoch.epoch <= last || id.tenant != self.begin.tenant {
+            return false;
+        }
+        track.epochs.push(RecoveredEpoch {
+            epoch,
+            parts: Vec::new(),
+        });
+        true
+    }
+
+    fn part(&mut self, at: Location, part: &Part) -> bool {
+        let header = part.header;
+        let Some(track) = self.tracks.get_mut(&header.track) else {
+            return false;
+        };
+        let Some(epoch) = track.epochs.last_mut() else {
+            return false;
+        };
+        if header.tenant != track.id.tenant
+            || header.epoch != epoch.epoch.epoch
+            || header.prev != track.head
+            || Some(header.seq) != track.seq.checked_add(1)
+            || track.ended
+        {
+            return false;
+        }
+        epoch.parts.push(part.hash);
+        track.head = part.hash;
+        track.seq = header.seq;
+        track.ended = header.kind == PartKind::End;
+        self.parts.push(RecoveredPart {
+            header,
+            hash: part.hash,
+            at,
+        });
+        true
+    }
+}
+
+impl RecoveredTrack {
+    fn epoch_mut(&mut self, epoch: proto::EpochNo) -> Option<&mut RecoveredEpoch> {
+        self.epochs.iter_mut().find(|e| e.epoch.epoch == epoch)
+    }
+}
+
+fn chain(recording: RecordingId, at: Location) -> Damage {
+    Damage {
+        at,
+        kind: DamageKind::Chain(recording),
+        tail: false,
+    }
+}
