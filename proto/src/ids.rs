@@ -85,6 +85,9 @@ id!(
 id!(
     /// A relay node.
     NodeId, "node id");
+id!(
+    /// A relay's event on its way to the log: imported once, however often it is read.
+    EventId, "event id");
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 #[derive(

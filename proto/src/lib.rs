@@ -19,7 +19,7 @@ pub mod wire;
 pub use bytes::{Hash32, PublicKey};
 pub use error::{ErrorBody, ErrorCode};
 pub use ids::{
-    CaseId, EpochNo, KeyId, Millis, NodeId, ParticipantId, RecordingId, SessionId, SiteId, StaffId,
+    CaseId, EpochNo, EventId, KeyId, Millis, NodeId, ParticipantId, RecordingId, SessionId, SiteId, StaffId,
     TenantId, TrackNo,
 };
 pub use token::Token;
