@@ -7,7 +7,10 @@ use proto::{
     Hash32, Millis, ParticipantId, PublicKey, RecordingId, SessionId, SiteId, StaffId, TrackNo,
 };
 
-use crate::{JoinToken, Result, Tenant};
+use crate::db::Tx;
+use crate::fold::SmallWrite;
+use crate::value::{Row, args, words};
+use crate::{JoinToken, Result, StoreError, Tenant};
 
 /// A visitor's consent, with the session that it begins.
 #[derive(Debug, Clone)]
@@ -112,48 +115,261 @@ pub struct Participant {
     pub consent: Consent,
 }
 
+words!(RecordingChoice {
+    RecordingChoice::Acknowledged => "acknowledged",
+    RecordingChoice::Refused => "refused",
+});
+
+words!(Role {
+    Role::Visitor => "visitor",
+    Role::Agent => "agent",
+});
+
+/// Participants with their consents, in the order that [`read_participant`] takes them.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT p.id, p.session, p.role, p.staff, p.track, p.public_key, p.joined, p.left_at, ",
+            "c.notice, c.modalities, c.choice, c.given, c.lookup, c.proof_hash, c.receipt_key ",
+            "FROM participants p JOIN consents c ON c.participant = p.id ",
+            $rest
+        )
+    };
+}
+pub(crate) use select as select_participants;
+
 impl Tenant {
     /// Keeps a consent, and with it the session, the participant and the join token: one
     /// transaction. [`crate::StoreError::NoticeOutdated`] if the notice is not current,
     /// [`crate::StoreError::NotFound`] if the site is not there.
     pub async fn record_consent(&self, consent: NewConsent) -> Result<()> {
-        let _ = consent;
-        todo!()
+        self.fold(consent).await
     }
 
     /// Adds an agent to a session that has not ended, with their acknowledgement and join token.
     pub async fn add_participant(&self, new: NewParticipant) -> Result<()> {
-        let _ = new;
-        todo!()
+        self.fold(new).await
     }
 
     /// The durable consent of this participant.
     pub async fn consent_of(&self, participant: ParticipantId) -> Result<Option<Consent>> {
-        let _ = participant;
-        todo!()
+        let sql = select!("WHERE p.id = $1");
+        let row = self.row("consents.of", sql, args![participant]).await?;
+        Ok(row.map(read_participant).transpose()?.map(|p| p.consent))
     }
 
     /// The consent that a receipt's lookup id finds.
     pub async fn consent_by_receipt(&self, lookup: &[u8]) -> Result<Option<Consent>> {
-        let _ = lookup;
-        todo!()
+        let sql = select!("WHERE c.lookup = $1");
+        let row = self
+            .row("consents.by_receipt", sql, args![lookup.to_vec()])
+            .await?;
+        Ok(row.map(read_participant).transpose()?.map(|p| p.consent))
     }
 
     /// This participant, with their consent.
     pub async fn participant(&self, id: ParticipantId) -> Result<Option<Participant>> {
-        let _ = id;
-        todo!()
+        let sql = select!("WHERE p.id = $1");
+        let row = self.row("participants.one", sql, args![id]).await?;
+        row.map(read_participant).transpose()
     }
 
     /// Everyone who is or was in this session, by track.
     pub async fn participants_of(&self, session: SessionId) -> Result<Vec<Participant>> {
-        let _ = session;
-        todo!()
+        let sql = select!("WHERE p.session = $1 ORDER BY p.track");
+        let rows = self.rows("participants.of", sql, args![session]).await?;
+        rows.into_iter().map(read_participant).collect()
     }
 
     /// A participant left for good; their tokens are gone with it.
     pub async fn participant_left(&self, participant: ParticipantId, at: Millis) -> Result<()> {
-        let _ = (participant, at);
-        todo!()
+        let mut tx = self.tx("participants.left").await?;
+        tx.run(
+            "UPDATE participants SET left_at = $2 WHERE id = $1 AND left_at IS NULL",
+            args![participant, at.whole_seconds()],
+        )
+        .await?;
+        tx.run(
+            "DELETE FROM access WHERE participant = $1",
+            args![participant],
+        )
+        .await?;
+        tx.commit().await
     }
+}
+
+impl SmallWrite for NewConsent {
+    const NAME: &'static str = "consents.record";
+
+    type Out = ();
+
+    async fn run(&self, tx: &mut Tx) -> Result<Result<()>> {
+        let current = "SELECT 1 FROM site_notices WHERE site = $1 AND notice = $2";
+        if tx
+            .row(current, args![self.site, self.notice])
+            .await?
+            .is_none()
+        {
+            let site = "SELECT 1 FROM sites WHERE id = $1";
+            let known = tx.row(site, args![self.site]).await?.is_some();
+            return Ok(Err(if known {
+                StoreError::NoticeOutdated
+            } else {
+                StoreError::NotFound
+            }));
+        }
+        let at = self.at.whole_seconds();
+        tx.run(
+            "INSERT INTO sessions (id, site, recording, notice, modalities, started)
+             VALUES ($1, $2, $3, $4, $5, $6)",
+            args![
+                self.session,
+                self.site,
+                self.recording,
+                self.notice,
+                self.modalities.clone(),
+                at
+            ],
+        )
+        .await?;
+        let participant = Participant {
+            id: self.participant,
+            session: self.session,
+            role: Role::Visitor,
+            staff: None,
+            track: self.track,
+            public_key: self.participant_key,
+            joined: at,
+            left: None,
+            consent: Consent {
+                participant: self.participant,
+                session: self.session,
+                notice: self.notice,
+                modalities: self.modalities.clone(),
+                choice: self.choice,
+                at,
+                receipt: Some(self.receipt.clone()),
+            },
+        };
+        participant.insert(tx, self.join).await?;
+        Ok(Ok(()))
+    }
+}
+
+impl SmallWrite for NewParticipant {
+    const NAME: &'static str = "participants.add";
+
+    type Out = ();
+
+    async fn run(&self, tx: &mut Tx) -> Result<Result<()>> {
+        let running = "SELECT 1 FROM sessions WHERE id = $1 AND ended IS NULL";
+        if tx.row(running, args![self.session]).await?.is_none() {
+            return Ok(Err(StoreError::NotFound));
+        }
+        let at = self.at.whole_seconds();
+        let participant = Participant {
+            id: self.participant,
+            session: self.session,
+            role: Role::Agent,
+            staff: Some(self.staff),
+            track: self.track,
+            public_key: self.participant_key,
+            joined: at,
+            left: None,
+            consent: Consent {
+                participant: self.participant,
+                session: self.session,
+                notice: self.consent.notice,
+                modalities: self.consent.modalities.clone(),
+                choice: self.consent.choice,
+                at,
+                receipt: None,
+            },
+        };
+        participant.insert(tx, self.join).await?;
+        Ok(Ok(()))
+    }
+}
+
+impl Participant {
+    async fn insert(self, tx: &mut Tx, join: JoinToken) -> Result<()> {
+        tx.run(
+            "INSERT INTO participants (id, session, role, staff, track, public_key, joined)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            args![
+                self.id,
+                self.session,
+                self.role,
+                self.staff,
+                self.track,
+                self.public_key,
+                self.joined
+            ],
+        )
+        .await?;
+        let (lookup, proof_hash, receipt_key) = match self.consent.receipt {
+            Some(claim) => (
+                Some(claim.lookup),
+                Some(claim.proof_hash),
+                Some(claim.public_key),
+            ),
+            None => (None, None, None),
+        };
+        tx.run(
+            "INSERT INTO consents (participant, notice, modalities, choice, given,
+                lookup, proof_hash, receipt_key)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            args![
+                self.id,
+                self.consent.notice,
+                self.consent.modalities,
+                self.consent.choice,
+                self.consent.at,
+                lookup,
+                proof_hash,
+                receipt_key
+            ],
+        )
+        .await?;
+        tx.run(
+            "INSERT INTO access (participant, session, join_hash, join_expires)
+             VALUES ($1, $2, $3, $4)",
+            args![self.id, self.session, join.hash, join.expires],
+        )
+        .await?;
+        Ok(())
+    }
+}
+
+/// The columns of [`select_participants`].
+pub(crate) fn read_participant(mut row: Row) -> Result<Participant> {
+    let id = row.take()?;
+    let session = row.take()?;
+    Ok(Participant {
+        id,
+        session,
+        role: row.take()?,
+        staff: row.take()?,
+        track: row.take()?,
+        public_key: row.take()?,
+        joined: row.take()?,
+        left: row.take()?,
+        consent: Consent {
+            participant: id,
+            session,
+            notice: row.take()?,
+            modalities: row.take()?,
+            choice: row.take()?,
+            at: row.take()?,
+            receipt: match (row.take()?, row.take()?, row.take()?) {
+                (Some(lookup), Some(proof_hash), Some(public_key)) => Some(ReceiptClaim {
+                    lookup,
+                    proof_hash,
+                    public_key,
+                }),
+                (None, None, None) => None,
+                _ => return Err(StoreError::Damaged("consents")),
+            },
+        },
+    })
 }

@@ -2,7 +2,7 @@
 //! ("key (name)=(…) already exists") could hold a person's name, so it is dropped here.
 
 /// Why the store refused or failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// The configured address is neither `sqlite:DIR` nor `postgres://…`.
     #[error("the store's url must be sqlite:DIRECTORY or postgres://…")]
@@ -40,11 +40,11 @@ pub enum StoreError {
         reason: String,
     },
     /// A file or folder could not be made or removed.
-    #[error("{what}: {source}")]
+    #[error("{what}: {reason}")]
     File {
         /// What was tried.
         what: &'static str,
         /// Why not.
-        source: std::io::Error,
+        reason: String,
     },
 }

@@ -6,7 +6,9 @@ use proto::dsse::Envelope;
 use proto::keys::SealingKey;
 use proto::{KeyId, Millis, PublicKey, StaffId};
 
-use crate::{Result, Tenant};
+use crate::db::Tx;
+use crate::value::{Json, Row, args};
+use crate::{Result, StoreError, Tenant};
 
 /// An officer's key pair, the private half under their passphrase.
 #[derive(Clone, PartialEq, Eq)]
@@ -59,50 +61,142 @@ pub struct KeyShare {
 impl Tenant {
     /// Keeps an officer's key pair; a new one replaces it.
     pub async fn put_officer_key(&self, key: &OfficerKey) -> Result<()> {
-        let _ = key;
-        todo!()
+        let mut tx = self.tx("keys.put_officer").await?;
+        let officer = "SELECT 1 FROM staff WHERE id = $1 AND role = 'officer'";
+        tx.row(officer, args![key.officer])
+            .await?
+            .ok_or(StoreError::NotFound)?;
+        tx.run(
+            "INSERT INTO officer_keys (officer, public_key, sealed_private, created)
+             VALUES ($1, $2, $3, $4)
+             ON CONFLICT (officer) DO UPDATE SET public_key = excluded.public_key,
+                sealed_private = excluded.sealed_private, created = excluded.created",
+            args![
+                key.officer,
+                key.public_key,
+                key.sealed_private.clone(),
+                key.created
+            ],
+        )
+        .await?;
+        tx.commit().await
     }
 
     /// An officer's key pair.
     pub async fn officer_key(&self, officer: StaffId) -> Result<Option<OfficerKey>> {
-        let _ = officer;
-        todo!()
+        let sql = "SELECT officer, public_key, sealed_private, created
+                   FROM officer_keys WHERE officer = $1";
+        let Some(mut row) = self.row("keys.officer", sql, args![officer]).await? else {
+            return Ok(None);
+        };
+        Ok(Some(OfficerKey {
+            officer: row.take()?,
+            public_key: row.take()?,
+            sealed_private: row.take()?,
+            created: row.take()?,
+        }))
     }
 
     /// All officers, by name.
     pub async fn officers(&self) -> Result<Vec<Officer>> {
-        todo!()
+        let sql = "SELECT s.id, s.sign_in, s.name, k.public_key FROM staff s
+                   LEFT JOIN officer_keys k ON k.officer = s.id
+                   WHERE s.role = 'officer' ORDER BY s.name, s.id";
+        let rows = self.rows("keys.officers", sql, []).await?;
+        rows.into_iter()
+            .map(|mut row| {
+                Ok(Officer {
+                    id: row.take()?,
+                    sign_in: row.take()?,
+                    name: row.take()?,
+                    public_key: row.take()?,
+                })
+            })
+            .collect()
     }
 
     /// Keeps a sealing key with its shares: one transaction. The statement must name this tenant;
     /// whether its root signed it is for the reader to check.
     pub async fn put_sealing_key(&self, statement: &Envelope, shares: &[KeyShare]) -> Result<()> {
-        let _ = (statement, shares);
-        todo!()
+        let key: SealingKey = statement
+            .payload_unverified()
+            .map_err(|_| StoreError::Refused("not a sealing key statement"))?;
+        if key.tenant != self.id() {
+            return Err(StoreError::Refused("a sealing key of another tenant"));
+        }
+        let mut tx = self.tx("keys.put_sealing").await?;
+        tx.run(
+            "INSERT INTO sealing_keys (id, not_before, statement) VALUES ($1, $2, $3)",
+            args![key.key, key.not_before, Json(statement.clone())],
+        )
+        .await?;
+        put_shares(&mut tx, key.key, shares).await?;
+        tx.commit().await
     }
 
     /// All sealing keys, the newest (`not_before`) first.
     pub async fn sealing_keys(&self) -> Result<Vec<SealingKeyRow>> {
-        todo!()
+        let sql = "SELECT statement FROM sealing_keys ORDER BY not_before DESC, id";
+        let rows = self.rows("keys.sealing", sql, []).await?;
+        rows.into_iter().map(read_sealing).collect()
     }
 
     /// The sealing key with this id.
     pub async fn sealing_key(&self, id: KeyId) -> Result<Option<SealingKeyRow>> {
-        let _ = id;
-        todo!()
+        let sql = "SELECT statement FROM sealing_keys WHERE id = $1";
+        let row = self.row("keys.sealing_one", sql, args![id]).await?;
+        row.map(read_sealing).transpose()
     }
 
     /// A sealing key's shares, by index.
     pub async fn shares_of(&self, key: KeyId) -> Result<Vec<KeyShare>> {
-        let _ = key;
-        todo!()
+        let sql = "SELECT sealing_key, officer, number, sealed FROM key_shares
+                   WHERE sealing_key = $1 ORDER BY number";
+        let rows = self.rows("keys.shares", sql, args![key]).await?;
+        rows.into_iter()
+            .map(|mut row| {
+                Ok(KeyShare {
+                    key: row.take()?,
+                    officer: row.take()?,
+                    index: row.take()?,
+                    sealed: row.take()?,
+                })
+            })
+            .collect()
     }
 
     /// Replaces all shares of a sealing key (an officer came or went): one transaction.
     pub async fn replace_shares(&self, key: KeyId, shares: &[KeyShare]) -> Result<()> {
-        let _ = (key, shares);
-        todo!()
+        let mut tx = self.tx("keys.replace_shares").await?;
+        tx.run("DELETE FROM key_shares WHERE sealing_key = $1", args![key])
+            .await?;
+        put_shares(&mut tx, key, shares).await?;
+        tx.commit().await
     }
+}
+
+async fn put_shares(tx: &mut Tx, key: KeyId, shares: &[KeyShare]) -> Result<()> {
+    for share in shares {
+        if share.key != key {
+            return Err(StoreError::Refused("a share of another key"));
+        }
+        tx.run(
+            "INSERT INTO key_shares (sealing_key, number, officer, sealed)
+             VALUES ($1, $2, $3, $4)",
+            args![key, share.index, share.officer, share.sealed.clone()],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// `statement`.
+fn read_sealing(mut row: Row) -> Result<SealingKeyRow> {
+    let Json(statement): Json<Envelope> = row.take()?;
+    let key = statement
+        .payload_unverified()
+        .map_err(|_| StoreError::Damaged("sealing_keys"))?;
+    Ok(SealingKeyRow { key, statement })
 }
 
 macro_rules! redacted {

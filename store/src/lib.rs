@@ -15,17 +15,24 @@
 mod cases;
 mod consents;
 mod control;
+mod db;
 mod error;
+mod fold;
 mod keys;
 mod log;
 mod notices;
+mod open;
+mod postgres;
 mod recordings;
+mod schema;
 mod sessions;
 mod sites;
+mod sqlite;
 mod staff;
 mod store;
 mod tenant;
 mod tokens;
+mod value;
 mod wraps;
 
 pub use cases::{Approval, Case, NewCase};

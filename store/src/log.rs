@@ -3,7 +3,8 @@
 
 use proto::{Hash32, Millis};
 
-use crate::{Result, Tenant};
+use crate::value::{Row, args};
+use crate::{Result, StoreError, Tenant};
 
 /// An entry to be appended.
 #[derive(Debug, Clone)]
@@ -53,47 +54,125 @@ pub struct Checkpoint {
 impl Tenant {
     /// Appends an entry and returns its index. An id that is there already keeps its index.
     pub async fn append_log(&self, entry: &NewLogEntry) -> Result<u64> {
-        let _ = entry;
-        todo!()
+        let mut tx = self.tx("log.append").await?;
+        if tx.is_postgres() {
+            // SQLite's write lock does this by itself: places are given out one after the other.
+            tx.define("LOCK TABLE log_entries IN EXCLUSIVE MODE")
+                .await?;
+        }
+        let known = "SELECT place FROM log_entries WHERE id = $1";
+        if let Some(mut row) = tx.row(known, args![entry.id.clone()]).await? {
+            return row.take();
+        }
+        let row = tx
+            .row(
+                "INSERT INTO log_entries (place, id, kind, happened, salt, event, leaf)
+                 VALUES ((SELECT COALESCE(MAX(place) + 1, 0) FROM log_entries),
+                    $1, $2, $3, $4, $5, $6)
+                 RETURNING place",
+                args![
+                    entry.id.clone(),
+                    entry.kind.clone(),
+                    entry.at,
+                    entry.salt.to_vec(),
+                    entry.event.clone(),
+                    entry.leaf
+                ],
+            )
+            .await?;
+        let place = row.ok_or(StoreError::Damaged("log_entries"))?.take()?;
+        tx.commit().await?;
+        Ok(place)
     }
 
     /// How many leaves there are.
     pub async fn log_size(&self) -> Result<u64> {
-        todo!()
+        let sql = "SELECT COALESCE(MAX(place) + 1, 0) FROM log_entries";
+        let row = self.row("log.size", sql, []).await?;
+        row.ok_or(StoreError::Damaged("log_entries"))?.take()
     }
 
     /// Leaf hashes `[from, from + limit)`.
     pub async fn log_leaves(&self, from: u64, limit: u32) -> Result<Vec<Hash32>> {
-        let _ = (from, limit);
-        todo!()
+        let sql = "SELECT leaf FROM log_entries WHERE place >= $1 ORDER BY place LIMIT $2";
+        let rows = self.rows("log.leaves", sql, args![from, limit]).await?;
+        rows.into_iter().map(|mut row| row.take()).collect()
     }
 
     /// Entries `[from, from + limit)`.
     pub async fn log_entries(&self, from: u64, limit: u32) -> Result<Vec<LogEntry>> {
-        let _ = (from, limit);
-        todo!()
+        let sql = "SELECT place, id, kind, happened, salt, event, leaf FROM log_entries
+                   WHERE place >= $1 ORDER BY place LIMIT $2";
+        let rows = self.rows("log.entries", sql, args![from, limit]).await?;
+        rows.into_iter().map(read_entry).collect()
     }
 
     /// Erases an entry's event and salt; the leaf and the tree stand.
     pub async fn erase_log_event(&self, index: u64) -> Result<()> {
-        let _ = index;
-        todo!()
+        let mut tx = self.tx("log.erase").await?;
+        let erased = tx
+            .run(
+                "UPDATE log_entries SET salt = NULL, event = NULL WHERE place = $1",
+                args![index],
+            )
+            .await?;
+        if erased == 0 {
+            return Err(StoreError::NotFound);
+        }
+        tx.commit().await
     }
 
     /// Keeps a checkpoint.
     pub async fn put_checkpoint(&self, checkpoint: &Checkpoint) -> Result<()> {
-        let _ = checkpoint;
-        todo!()
+        let mut tx = self.tx("log.checkpoint").await?;
+        tx.run(
+            "INSERT INTO checkpoints (size, note, made) VALUES ($1, $2, $3)
+             ON CONFLICT (size) DO UPDATE SET note = excluded.note, made = excluded.made",
+            args![checkpoint.size, checkpoint.note.clone(), checkpoint.at],
+        )
+        .await?;
+        tx.commit().await
     }
 
     /// The newest checkpoint.
     pub async fn newest_checkpoint(&self) -> Result<Option<Checkpoint>> {
-        todo!()
+        let sql = "SELECT size, note, made FROM checkpoints ORDER BY size DESC LIMIT 1";
+        let row = self.row("log.newest_checkpoint", sql, []).await?;
+        row.map(read_checkpoint).transpose()
     }
 
     /// The smallest checkpoint whose tree holds at least `size` leaves.
     pub async fn checkpoint_covering(&self, size: u64) -> Result<Option<Checkpoint>> {
-        let _ = size;
-        todo!()
+        let sql = "SELECT size, note, made FROM checkpoints WHERE size >= $1 ORDER BY size LIMIT 1";
+        let row = self
+            .row("log.checkpoint_covering", sql, args![size])
+            .await?;
+        row.map(read_checkpoint).transpose()
     }
+}
+
+/// `place, id, kind, happened, salt, event, leaf`.
+fn read_entry(mut row: Row) -> Result<LogEntry> {
+    let damaged = || StoreError::Damaged("log_entries");
+    Ok(LogEntry {
+        index: row.take()?,
+        id: row.take()?,
+        kind: row.take()?,
+        at: row.take()?,
+        event: match (row.take::<Option<Vec<u8>>>()?, row.take()?) {
+            (Some(salt), Some(event)) => Some((salt.try_into().map_err(|_| damaged())?, event)),
+            (None, None) => None,
+            _ => return Err(damaged()),
+        },
+        leaf: row.take()?,
+    })
+}
+
+/// `size, note, made`.
+fn read_checkpoint(mut row: Row) -> Result<Checkpoint> {
+    Ok(Checkpoint {
+        size: row.take()?,
+        note: row.take()?,
+        at: row.take()?,
+    })
 }

@@ -1,8 +1,12 @@
 //! Sessions: waiting, answered, ended. Whole seconds only.
 
+use std::collections::HashMap;
+
 use proto::notice::Modality;
 use proto::{Hash32, Millis, RecordingId, SessionId, SiteId, StaffId};
 
+use crate::consents::{read_participant, select_participants};
+use crate::value::{Row, args};
 use crate::{Participant, Result, Tenant};
 
 /// How far a session is.
@@ -57,17 +61,36 @@ pub struct EndedSession {
     pub site_name: String,
 }
 
+/// Sessions, in the order that [`read_session`] takes them.
+macro_rules! select {
+    ($more:literal, $rest:literal) => {
+        concat!(
+            "SELECT s.id, s.site, s.recording, s.notice, s.modalities, ",
+            "s.started, s.answered, s.ended",
+            $more,
+            " FROM sessions s ",
+            $rest
+        )
+    };
+}
+
 impl Tenant {
     /// The session with this id.
     pub async fn session(&self, id: SessionId) -> Result<Option<Session>> {
-        let _ = id;
-        todo!()
+        let sql = select!("", "WHERE s.id = $1");
+        let row = self.row("sessions.one", sql, args![id]).await?;
+        row.map(|mut row| read_session(&mut row)).transpose()
     }
 
     /// The first agent is there. Nothing happens if one was there before.
     pub async fn session_answered(&self, id: SessionId, at: Millis) -> Result<()> {
-        let _ = (id, at);
-        todo!()
+        let mut tx = self.tx("sessions.answered").await?;
+        tx.run(
+            "UPDATE sessions SET answered = $2 WHERE id = $1 AND answered IS NULL",
+            args![id, at.whole_seconds()],
+        )
+        .await?;
+        tx.commit().await
     }
 
     /// The session is over; its tokens are good until `tokens_expire` at the latest. Ending it
@@ -78,18 +101,90 @@ impl Tenant {
         at: Millis,
         tokens_expire: Millis,
     ) -> Result<()> {
-        let _ = (id, at, tokens_expire);
-        todo!()
+        let mut tx = self.tx("sessions.end").await?;
+        let ended = tx
+            .run(
+                "UPDATE sessions SET ended = $2 WHERE id = $1 AND ended IS NULL",
+                args![id, at.whole_seconds()],
+            )
+            .await?;
+        if ended == 1 {
+            tx.run(
+                "UPDATE access SET join_hash = NULL, join_expires = NULL, last_use = $2,
+                    expires = CASE WHEN expires < $2 THEN expires ELSE $2 END
+                 WHERE session = $1",
+                args![id, tokens_expire],
+            )
+            .await?;
+        }
+        tx.commit().await
     }
 
     /// Every session that has not ended, with its participants, oldest first.
     pub async fn unfinished_sessions(&self) -> Result<Vec<UnfinishedSession>> {
-        todo!()
+        let mut tx = self.read("sessions.unfinished").await?;
+        let sessions = select!("", "WHERE s.ended IS NULL ORDER BY s.started, s.id");
+        let people = select_participants!(
+            "JOIN sessions s ON s.id = p.session WHERE s.ended IS NULL ORDER BY p.track"
+        );
+        let mut of: HashMap<SessionId, Vec<Participant>> = HashMap::new();
+        for row in tx.rows(people, []).await? {
+            let participant = read_participant(row)?;
+            of.entry(participant.session).or_default().push(participant);
+        }
+        let rows = tx.rows(sessions, []).await?;
+        tx.commit().await?;
+        rows.into_iter()
+            .map(|mut row| {
+                let session = read_session(&mut row)?;
+                let participants = of.remove(&session.id).unwrap_or_default();
+                Ok(UnfinishedSession {
+                    session,
+                    participants,
+                })
+            })
+            .collect()
     }
 
     /// An agent's own ended sessions, newest first, at most `limit`.
     pub async fn sessions_of(&self, staff: StaffId, limit: u32) -> Result<Vec<EndedSession>> {
-        let _ = (staff, limit);
-        todo!()
+        let sql = select!(
+            ", (SELECT name FROM sites WHERE sites.id = s.site)",
+            "WHERE s.ended IS NOT NULL AND EXISTS (
+                SELECT 1 FROM participants p WHERE p.session = s.id AND p.staff = $1)
+             ORDER BY s.ended DESC, s.id LIMIT $2"
+        );
+        let rows = self.rows("sessions.of", sql, args![staff, limit]).await?;
+        rows.into_iter()
+            .map(|mut row| {
+                Ok(EndedSession {
+                    session: read_session(&mut row)?,
+                    site_name: row.take()?,
+                })
+            })
+            .collect()
     }
+}
+
+/// The columns of `select!`.
+fn read_session(row: &mut Row) -> Result<Session> {
+    let (id, site, recording, notice) = (row.take()?, row.take()?, row.take()?, row.take()?);
+    let modalities = row.take()?;
+    let (started, answered, ended) = (row.take()?, row.take()?, row.take()?);
+    let state = match (answered, ended) {
+        (_, Some(_)) => SessionState::Ended,
+        (Some(_), None) => SessionState::Answered,
+        (None, None) => SessionState::Waiting,
+    };
+    Ok(Session {
+        id,
+        site,
+        recording,
+        notice,
+        modalities,
+        state,
+        started,
+        answered,
+        ended,
+    })
 }

@@ -6,7 +6,10 @@
 
 use proto::{Hash32, Millis, ParticipantId, SessionId};
 
-use crate::{Result, Tenant};
+use crate::db::Tx;
+use crate::fold::SmallWrite;
+use crate::value::args;
+use crate::{Result, StoreError, Tenant};
 
 /// A join token to be kept, by its hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,8 +50,13 @@ impl Tenant {
         resume_expires: Millis,
         now: Millis,
     ) -> Result<Option<Joined>> {
-        let _ = (join, resume, resume_expires, now);
-        todo!()
+        let write = Redeem {
+            join,
+            resume,
+            resume_expires,
+            now,
+        };
+        self.fold(write).await
     }
 
     /// Takes a resume token and puts `fresh` in its place. `None`: unknown, stale or expired.
@@ -59,19 +67,110 @@ impl Tenant {
         expires: Millis,
         now: Millis,
     ) -> Result<Option<Resumed>> {
-        let _ = (presented, fresh, expires, now);
-        todo!()
+        let write = Rotate {
+            presented,
+            fresh,
+            expires,
+            now,
+        };
+        self.fold(write).await
     }
 
     /// Gives a participant a new join token, for joining once more (an agent's page that reloads).
     pub async fn put_join(&self, participant: ParticipantId, join: JoinToken) -> Result<()> {
-        let _ = (participant, join);
-        todo!()
+        let mut tx = self.tx("tokens.put_join").await?;
+        let changed = tx
+            .run(
+                "UPDATE access SET join_hash = $2, join_expires = $3 WHERE participant = $1",
+                args![participant, join.hash, join.expires],
+            )
+            .await?;
+        if changed == 0 {
+            return Err(StoreError::NotFound);
+        }
+        tx.commit().await
     }
 
     /// Removes what expired before `now`; returns how many participants' tokens that were.
     pub async fn purge_tokens(&self, now: Millis) -> Result<u64> {
-        let _ = now;
-        todo!()
+        let mut tx = self.tx("tokens.purge").await?;
+        let gone = tx
+            .run(
+                "DELETE FROM access
+                 WHERE COALESCE(join_expires, 0) <= $1 AND COALESCE(expires, 0) <= $1",
+                args![now],
+            )
+            .await?;
+        tx.commit().await?;
+        Ok(gone)
+    }
+}
+
+/// See [`Tenant::redeem_join`].
+struct Redeem {
+    join: Hash32,
+    resume: Hash32,
+    resume_expires: Millis,
+    now: Millis,
+}
+
+impl SmallWrite for Redeem {
+    const NAME: &'static str = "tokens.redeem";
+
+    type Out = Option<Joined>;
+
+    async fn run(&self, tx: &mut Tx) -> Result<Result<Self::Out>> {
+        let row = tx
+            .row(
+                "UPDATE access SET join_hash = NULL, join_expires = NULL,
+                    newest = $2, previous = NULL, expires = $3
+                 WHERE join_hash = $1 AND join_expires > $4
+                 RETURNING participant, session",
+                args![self.join, self.resume, self.resume_expires, self.now],
+            )
+            .await?;
+        let joined = row.map(|mut row| {
+            Ok(Joined {
+                participant: row.take()?,
+                session: row.take()?,
+            })
+        });
+        Ok(Ok(joined.transpose()?))
+    }
+}
+
+/// See [`Tenant::rotate_resume`].
+struct Rotate {
+    presented: Hash32,
+    fresh: Hash32,
+    expires: Millis,
+    now: Millis,
+}
+
+impl SmallWrite for Rotate {
+    const NAME: &'static str = "tokens.rotate";
+
+    type Out = Option<Resumed>;
+
+    /// One statement decides, so two rotations at once cannot both see the same state: whichever
+    /// of the two tokens is shown, the newest becomes the previous one.
+    async fn run(&self, tx: &mut Tx) -> Result<Result<Self::Out>> {
+        let row = tx
+            .row(
+                "UPDATE access SET previous = newest, newest = $2,
+                    expires = CASE WHEN last_use < $3 THEN last_use ELSE $3 END
+                 WHERE (newest = $1 OR previous = $1) AND expires > $4
+                 RETURNING participant, session, previous",
+                args![self.presented, self.fresh, self.expires, self.now],
+            )
+            .await?;
+        let resumed = row.map(|mut row| {
+            Ok(Resumed {
+                participant: row.take()?,
+                session: row.take()?,
+                grace: row.take::<Hash32>()? != self.presented,
+            })
+        });
+        Ok(Ok(resumed.transpose()?))
     }
 }

@@ -3,6 +3,7 @@
 
 use proto::{EpochNo, RecordingId, TrackNo};
 
+use crate::value::{Row, args};
 use crate::{Result, Tenant};
 
 /// A wrapped data key.
@@ -51,14 +52,34 @@ impl Tenant {
     /// Keeps wraps: one transaction. The same recording, track, epoch and recipient again
     /// replaces it (rotation).
     pub async fn put_wraps(&self, wraps: &[StoredWrap]) -> Result<()> {
-        let _ = wraps;
-        todo!()
+        let mut tx = self.wraps().await?.tx("wraps.put").await?;
+        for wrap in wraps {
+            tx.run(
+                "INSERT INTO wraps (recording, track, epoch, recipient, generation, wrap)
+                 VALUES ($1, $2, $3, $4, $5, $6)
+                 ON CONFLICT (recording, track, epoch, recipient) DO UPDATE SET
+                    generation = excluded.generation, wrap = excluded.wrap",
+                args![
+                    wrap.recording,
+                    wrap.track,
+                    wrap.epoch,
+                    wrap.recipient.clone(),
+                    wrap.generation,
+                    wrap.wrap.clone()
+                ],
+            )
+            .await?;
+        }
+        tx.commit().await
     }
 
     /// All wraps of a recording, by track, epoch and recipient.
     pub async fn wraps_of(&self, recording: RecordingId) -> Result<Vec<StoredWrap>> {
-        let _ = recording;
-        todo!()
+        let sql = "SELECT recording, track, epoch, recipient, generation, wrap FROM wraps
+                   WHERE recording = $1 ORDER BY track, epoch, recipient";
+        let db = self.wraps().await?;
+        let rows = db.rows("wraps.of", sql, args![recording]).await?;
+        rows.into_iter().map(read_wrap).collect()
     }
 
     /// Wraps of generations before `generation`, in a stable order, from `after` on: for rotation.
@@ -68,18 +89,57 @@ impl Tenant {
         after: Option<&WrapCursor>,
         limit: u32,
     ) -> Result<Vec<StoredWrap>> {
-        let _ = (generation, after, limit);
-        todo!()
+        let sql = "SELECT recording, track, epoch, recipient, generation, wrap FROM wraps
+                   WHERE generation < $1 AND ($2 IS NULL
+                        OR (recording, track, epoch, recipient) > ($2, $3, $4, $5))
+                   ORDER BY recording, track, epoch, recipient LIMIT $6";
+        let db = self.wraps().await?;
+        let rows = db
+            .rows(
+                "wraps.before",
+                sql,
+                args![
+                    generation,
+                    after.map(|a| a.recording),
+                    after.map_or(0, |a| a.track),
+                    after.map_or(0, |a| a.epoch),
+                    after.map_or(String::new(), |a| a.recipient.clone()),
+                    limit
+                ],
+            )
+            .await?;
+        rows.into_iter().map(read_wrap).collect()
     }
 
     /// How many wraps are sealed under each generation.
     pub async fn wrap_generations(&self) -> Result<Vec<(u32, u64)>> {
-        todo!()
+        let sql = "SELECT generation, COUNT(*) FROM wraps GROUP BY generation ORDER BY generation";
+        let db = self.wraps().await?;
+        let rows = db.rows("wraps.generations", sql, []).await?;
+        rows.into_iter()
+            .map(|mut row| Ok((row.take()?, row.take()?)))
+            .collect()
     }
 
     /// Deletes all wraps of a recording; returns how many.
     pub async fn delete_wraps(&self, recording: RecordingId) -> Result<u64> {
-        let _ = recording;
-        todo!()
+        let mut tx = self.wraps().await?.tx("wraps.delete").await?;
+        let gone = tx
+            .run("DELETE FROM wraps WHERE recording = $1", args![recording])
+            .await?;
+        tx.commit().await?;
+        Ok(gone)
     }
+}
+
+/// `recording, track, epoch, recipient, generation, wrap`.
+fn read_wrap(mut row: Row) -> Result<StoredWrap> {
+    Ok(StoredWrap {
+        recording: row.take()?,
+        track: row.take()?,
+        epoch: row.take()?,
+        recipient: row.take()?,
+        generation: row.take()?,
+        wrap: row.take()?,
+    })
 }
