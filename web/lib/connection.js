@@ -3,30 +3,9 @@
 import { Conversation } from './conversation.js';
 import { Opener } from './seal.js';
 
-/** @import { KeyPair } from './seal.js' */
-/** @import { Pending } from './conversation.js' */
+/** @import { Options, Pending } from './model.js' */
+/** @typedef {import('./model.js').Saved} Saved */
 /** @import { ClientMessage, ErrorCode, Hello, SealedAt, ServerMessage } from './wire.js' */
-
-/**
- * What a page keeps to come back after a reload.
- * @typedef {object} Saved
- * @property {string} resume
- * @property {string} name
- * @property {number} cid the last number given to a message
- * @property {Pending[]} pending
- * @property {number} last highest `n` seen
- * @property {SealedAt | null} head the last of one's own that was acknowledged
- */
-
-/**
- * @typedef {object} Options
- * @property {string} site
- * @property {KeyPair} pair
- * @property {{ token: string, name?: string } | Saved} credentials
- * @property {string} [url]
- * @property {(url: string, protocol: string) => WebSocket} [socket]
- * @property {() => number} [random]
- */
 
 /** Close codes after which coming back by itself would not help. */
 const FINAL = new Map(/** @type {[number, ErrorCode][]} */ ([

@@ -1,29 +1,8 @@
 // One conversation as its pages show it: a pure model, fed with frames and opened events.
 
-/** @import { ChatEvent, ErrorCode, LeaveReason, Limits, Modality, Person, Role, SealedAt, ServerMessage } from './wire.js' */
-
-/**
- * Something that happened and has its place in the conversation.
- * @typedef {object} Item
- * @property {'joined' | 'said' | 'left' | 'asked' | 'ended'} kind
- * @property {number} n place, counted from 1
- * @property {number} at server time
- * @property {string | null} participant whose doing it is
- * @property {string} [text]
- * @property {string} [name]
- * @property {Role} [role]
- * @property {LeaveReason} [reason]
- * @property {boolean} [handover]
- * @property {SealedAt | null} [sealed] of one's own messages: where each stands in the record
- */
-
-/**
- * A message of one's own that is not acknowledged yet.
- * @typedef {object} Pending
- * @property {number} cid
- * @property {string} text
- * @property {ErrorCode | null} refused why it was refused; it is then not sent again by itself
- */
+/** @typedef {import('./model.js').Item} Item */
+/** @typedef {import('./model.js').Pending} Pending */
+/** @import { ChatEvent, Limits, Modality, Person, SealedAt, ServerMessage } from './wire.js' */
 
 export class Conversation {
   tenant = '';

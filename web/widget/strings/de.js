@@ -4,7 +4,7 @@
 export default {
   opening: 'Wird geöffnet…',
   title: 'Mit {name} sprechen',
-  close: 'Schliessen',
+  close: 'Schließen',
   language: 'Sprache',
   how: 'Wie möchten Sie sprechen?',
   chat: 'Chat',
@@ -94,7 +94,7 @@ export default {
   end_no: 'Weiter sprechen',
   continue_here: 'Hier fortsetzen',
   start_over: 'Neu beginnen',
-  done: 'Schliessen',
+  done: 'Schließen',
 
   kept_what: 'Was geschrieben wurde und wann, ist versiegelt aufbewahrt.',
   kept_until: 'Mindestens bis {min}; spätestens am {max} wird es vernichtet.',
@@ -110,7 +110,7 @@ export default {
   copy_hash: 'Hinweis: {hash}',
   copy_record: 'Aufzeichnung: {recording}',
 
-  name_places: 'Blauer Reiher|Stiller Falke|Grüner Fink|Silberner Otter|Roter Fuchs|Grauer Kranich|Kleiner Kauz|Weisser Storch|Brauner Hase|Sanfter Elch|Flinker Luchs|Goldener Pirol|Ruhiger Dachs|Nordischer Schwan',
+  name_places: 'Blauer Reiher|Stiller Falke|Grüner Fink|Silberner Otter|Roter Fuchs|Grauer Kranich|Kleiner Kauz|Weißer Storch|Brauner Hase|Sanfter Elch|Flinker Luchs|Goldener Pirol|Ruhiger Dachs|Nordischer Schwan',
 
   e_offline: 'Die Verbindung kam nicht zustande. Nichts wurde gesendet. Prüfen Sie Ihr Netz und versuchen Sie es erneut.',
   e_internal: 'Bei uns ist etwas schiefgegangen. Was bestätigt war, ist aufbewahrt. Versuchen Sie es erneut.',

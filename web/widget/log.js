@@ -1,0 +1,185 @@
+// What was said and what happened, in order.
+
+import { fill, h, register } from '../lib/h.js';
+
+/** @import { Connection } from '../lib/connection.js' */
+/** @import { Conversation } from '../lib/conversation.js' */
+/** @import { Child } from '../lib/h.js' */
+/** @import { Words } from '../lib/i18n.js' */
+/** @import { Item, Pending } from '../lib/model.js' */
+
+const NEAR = 48;
+
+/** Emits `seen` when the newest is on the screen. */
+export class Log extends HTMLElement {
+  #words;
+  #connection;
+  #card;
+  /** @type {Map<string, { node: HTMLElement, is: string }>} rows by key */
+  #rows = new Map();
+  #list = h('ol');
+  #extra = h('div');
+  #typing = h('p', { class: 'typing small soft' });
+  #end = h('div', { class: 'end' });
+  #down;
+  #visible = false;
+
+  /**
+   * @param {Words} words
+   * @param {Connection} connection
+   * @param {() => Child} card what stands below the messages
+   */
+  constructor(words, connection, card) {
+    super();
+    this.#words = words;
+    this.#connection = connection;
+    this.#card = card;
+    this.#down = h('button', { class: 'down', type: 'button', hidden: true, onclick: () => this.#bottom() }, words.t('newest'), ' ↓');
+  }
+
+  connectedCallback() {
+    this.tabIndex = 0;
+    fill(this, this.#list, this.#extra, this.#typing, this.#end, this.#down);
+    new IntersectionObserver(([entry]) => {
+      this.#visible = entry?.isIntersecting ?? false;
+      if (this.#visible) this.#down.hidden = true;
+      this.look();
+    }, { rootMargin: `${NEAR}px` }).observe(this.#end);
+    document.addEventListener('visibilitychange', () => this.look());
+    // The keyboard of a phone, or a longer text below, must not hide the newest message.
+    let height = 0;
+    new ResizeObserver(() => {
+      if (this.scrollHeight - this.scrollTop - height < NEAR) this.#bottom();
+      height = this.clientHeight;
+    }).observe(this);
+  }
+
+  /** Tells the others what has been on the screen. */
+  look() {
+    const read = this.#visible && document.visibilityState === 'visible';
+    if (read) this.#read = this.#connection.conversation.last;
+    this.#connection.mark(this.#read);
+    if (read) this.dispatchEvent(new Event('seen'));
+  }
+
+  #read = 0;
+
+  draw() {
+    const { conversation } = this.#connection;
+    const follow = this.scrollHeight - this.scrollTop - this.clientHeight < NEAR;
+    const before = this.#rows.size;
+    /** @type {Set<string>} */
+    const keep = new Set();
+    /** @type {HTMLElement | null} */
+    let last = null;
+    /** @type {(key: string, is: string, make: () => HTMLElement) => void} */
+    const row = (key, is, make) => {
+      keep.add(key);
+      let known = this.#rows.get(key);
+      if (!known || known.is !== is) {
+        const node = make();
+        known?.node.replaceWith(node);
+        known = { node, is };
+        this.#rows.set(key, known);
+      }
+      const place = last ? last.nextElementSibling : this.#list.firstElementChild;
+      if (place !== known.node) this.#list.insertBefore(known.node, place);
+      last = known.node;
+    };
+    if (conversation.unreadable) row('earlier', '', () => h('li', { class: 'event' }, this.#words.t('earlier')));
+    conversation.items.forEach((item, i) => {
+      const next = conversation.items[i + 1];
+      const previous = conversation.items[i - 1];
+      const name = Log.line(this.#words, conversation, item);
+      if (item.kind !== 'said') return row(`n${item.n}`, name, () => this.#event(item, name));
+      const mine = item.participant === conversation.me;
+      const progress = mine ? conversation.progress(item) : '';
+      const first = !follows(previous, item);
+      const tail = !next || !follows(item, next) || (mine && conversation.progress(next) !== progress);
+      row(`n${item.n}`, `${name}${progress}${first}${tail}`, () => this.#said(item, { name: first && !mine ? name : '', mine, progress, tail }));
+    });
+    for (const pending of conversation.pending) {
+      row(`c${pending.cid}`, `${pending.refused}${this.#connection.state === 'open'}`, () => this.#pending(pending));
+    }
+    for (const [key, { node }] of this.#rows) {
+      if (keep.has(key)) continue;
+      node.remove();
+      this.#rows.delete(key);
+    }
+    fill(this.#extra, this.#card());
+    fill(this.#typing, [...conversation.typing].map((who) => this.#words.t('typing', { name: conversation.nameOf(who) || this.#words.t('someone') })).join(' '));
+    if (follow || conversation.pending.length > 0) this.#bottom();
+    else if (this.#rows.size > before) this.#down.hidden = false;
+    this.look();
+  }
+
+  /**
+   * What happened, or who said it.
+   * @param {Words} words
+   * @param {Conversation} conversation
+   * @param {Item} item
+   */
+  static line(words, conversation, { kind, participant, name, reason, handover }) {
+    const mine = participant === conversation.me;
+    const who = mine ? words.t('you') : name || conversation.nameOf(participant)
+      || words.t(conversation.people.get(participant ?? '')?.role === 'visitor' ? 'visitor' : 'someone');
+    if (kind === 'said') return who;
+    if (kind === 'ended') return words.t(!participant ? 'ended' : mine ? 'you_ended' : 'ended_by', { name: who });
+    if (kind === 'asked') return words.t(handover ? 'handover' : 'asked', { name: who });
+    if (kind === 'joined') return words.t('joined', { name: mine ? name || conversation.name : who });
+    return words.t(reason === 'gone' ? 'gone' : 'left', { name: who });
+  }
+
+  /**
+   * @param {Item} item
+   * @param {string} line
+   */
+  #event(item, line) {
+    return h('li', { class: 'event' }, line, ' · ', this.#time(item));
+  }
+
+  /**
+   * @param {Item} item
+   * @param {{ name: string, mine: boolean, progress: string, tail: boolean }} how
+   */
+  #said(item, { name, mine, progress, tail }) {
+    return h('li', { class: mine ? 'mine' : 'theirs' },
+      name && h('p', { class: 'meta' }, name),
+      h('p', { class: 'bubble', dir: 'auto' }, h('span', { class: 'visually-hidden' }, mine ? `${this.#words.t('you')}: ` : ''), item.text),
+      tail && h('p', { class: 'meta' }, this.#time(item), mine && ` · ${this.#words.t(progress === 'kept' ? 'sent' : progress)} `,
+        mine && h('span', { 'aria-hidden': 'true' }, progress === 'kept' ? '✓' : '✓✓')));
+  }
+
+  /** @param {Pending} pending */
+  #pending(pending) {
+    const { refused, text } = pending;
+    const words = this.#words;
+    const state = refused ? 'refused' : this.#connection.state === 'open' ? 'sending' : 'waits';
+    return h('li', { class: `mine ${state}` }, h('p', { class: 'bubble', dir: 'auto' }, text),
+      h('p', { class: 'meta' }, words.t(state)),
+      refused && h('div', { role: 'alert' }, h('p', { class: 'small' }, words.t(words.has(`e_${refused}`) ? `e_${refused}` : 'e_internal')),
+        h('div', { class: 'row' },
+          h('button', { type: 'button', onclick: () => this.#connection.settle(pending, true) }, words.t('try_again')),
+          h('button', { type: 'button', onclick: () => this.#connection.settle(pending, false) }, words.t('discard')))));
+  }
+
+  /** @param {Item} item */
+  #time({ at }) {
+    return h('time', { datetime: new Date(at).toISOString(), title: this.#words.exact(at) }, this.#words.time(at));
+  }
+
+  #bottom() {
+    this.scrollTop = this.scrollHeight;
+  }
+}
+
+/**
+ * Whether a message goes on from the one before it.
+ * @param {Item | undefined} before
+ * @param {Item} item
+ */
+function follows(before, item) {
+  return before?.kind === 'said' && item.kind === 'said' && before.participant === item.participant && item.at - before.at < 300_000;
+}
+
+register('vestibule-log', Log);

@@ -1,0 +1,98 @@
+// What gate and conversation share: site, language, the page around the frame, and storage.
+
+import { chooseLanguage, Words } from '../lib/i18n.js';
+
+/** @import { Kept } from './kept.js' */
+
+const LANGUAGES = ['en', 'de'];
+
+export class Page {
+  site = location.pathname.split('/').pop() ?? '';
+  words = new Words('en');
+  /** Whether the panel is open; a page of its own always is. */
+  shown = true;
+  /** @type {() => void} called when the panel opens */
+  onshow = () => {};
+  #live = false;
+
+  constructor() {
+    if (!this.framed) return;
+    addEventListener('message', ({ source, data }) => {
+      if (source !== parent || typeof data?.vestibule !== 'string') return;
+      this.shown = data.vestibule === 'open';
+      if (this.shown) this.onshow();
+    });
+    addEventListener('keydown', (event) => {
+      if (event.key === 'Escape' && !event.isComposing && !document.querySelector(':popover-open, dialog[open]')) this.close();
+    });
+  }
+
+  /** Whether a client's page is around this one. */
+  get framed() {
+    return parent !== window;
+  }
+
+  /** Languages that the reader would like, in order. */
+  get wanted() {
+    const asked = new URLSearchParams(location.hash.slice(1)).get('lang');
+    return asked ? [asked, ...navigator.languages] : navigator.languages;
+  }
+
+  /** @param {string} language */
+  async speak(language) {
+    const ours = chooseLanguage([language], LANGUAGES);
+    const { default: strings } = await import(`./strings/${ours}.js`);
+    this.words = new Words(ours, strings);
+    document.documentElement.lang = ours;
+    document.documentElement.dir = this.words.direction;
+  }
+
+  /**
+   * What an error means to the visitor.
+   * @param {string} code
+   */
+  error(code) {
+    return this.words.t(this.words.has(`e_${code}`) ? `e_${code}` : 'e_internal');
+  }
+
+  /**
+   * Tells the page around: whether closing must keep the frame, and how much is unread.
+   * @param {boolean} live
+   * @param {number} [unread]
+   */
+  tell(live, unread = 0) {
+    this.#live = live;
+    this.#post({ vestibule: 'state', live, unread });
+  }
+
+  close() {
+    this.shown = !this.#live && this.shown;
+    this.#post({ vestibule: 'close' });
+  }
+
+  /** @param {object} message says nothing about the conversation, so that any embedding page may have it */
+  #post(message) {
+    if (this.framed) parent.postMessage(message, '*');
+  }
+
+  #key = `vestibule ${this.site}`;
+
+  /** @returns {Kept | null} */
+  kept() {
+    try {
+      return JSON.parse(sessionStorage.getItem(this.#key) ?? 'null');
+    } catch {
+      return null;
+    }
+  }
+
+  /** @param {Kept | null} kept nothing is kept before the visitor has agreed */
+  keep(kept) {
+    try {
+      if (kept) sessionStorage.setItem(this.#key, JSON.stringify(kept));
+      else sessionStorage.removeItem(this.#key);
+    } catch {
+      // A browser that refuses storage: the conversation lives as long as this page.
+    }
+  }
+}
