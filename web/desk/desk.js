@@ -1,0 +1,147 @@
+// The desk's state: who waits, which conversations run here, what is in front. Pages show it and
+// call it; it says `change` whenever something differs.
+
+import { exportKeyPair, importKeyPair, makeKeyPair } from '../lib/seal.js';
+import { toBase64 } from '../lib/bytes.js';
+import * as api from './api.js';
+import { allKept, forget } from './kept.js';
+import { Talk } from './talk.js';
+
+/** @import { Me, PastSession, QueueEntry, QueueView } from '../lib/wire.js' */
+
+export class Desk extends EventTarget {
+  me;
+  /** @type {QueueView | null} null until the relay has told it */
+  queue = null;
+  online = true;
+  /** @type {PastSession[] | null} null until the relay has told it */
+  past = null;
+  /** @type {Map<string, Talk>} by session, in the order in which they were taken */
+  talks = new Map();
+  /** @type {string | null} the session in front */
+  selected = null;
+  /** @type {string | null} a code to tell the agent about, until it is put away */
+  trouble = null;
+  /** @type {Set<string>} sessions that are being accepted */
+  accepting = new Set();
+
+  #signedOut;
+  /** @type {{ stop(): void } | null} */
+  #stream = null;
+  /** @type {Set<string>} sessions for which it has rung */
+  #rung = new Set();
+
+  /**
+   * @param {Me} me
+   * @param {{ signedOut: () => void }} told
+   */
+  constructor(me, told) {
+    super();
+    this.me = me;
+    this.#signedOut = told.signedOut;
+  }
+
+  open() {
+    for (const kept of allKept()) {
+      void importKeyPair(kept.key).then((pair) => this.#add(Talk.resume(kept, pair)), () => forget(kept.session));
+    }
+    this.#stream = api.followQueue({
+      queue: (view) => this.#arrived(view),
+      online: (online) => {
+        if (this.online === online) return;
+        this.online = online;
+        this.#changed();
+      },
+      signedOut: this.#signedOut,
+    });
+    void this.reloadPast();
+  }
+
+  close() {
+    this.#stream?.stop();
+    for (const talk of this.talks.values()) talk.close();
+  }
+
+  /**
+   * Takes a waiting session, or takes up one of this agent's own that another page had.
+   * @param {QueueEntry} entry
+   */
+  async accept(entry) {
+    if (this.accepting.has(entry.session)) return;
+    this.accepting.add(entry.session);
+    this.#changed();
+    try {
+      const pair = await makeKeyPair();
+      const key = await exportKeyPair(pair);
+      const answer = await api.accept(entry.session, toBase64(pair.publicKey), entry.recorded);
+      this.#add(Talk.join(answer, pair, key));
+      this.select(entry.session);
+    } catch (error) {
+      const code = error instanceof api.Refused ? error.code : 'internal';
+      if (code === 'sign_in_required') this.#signedOut();
+      else this.complain(code);
+    } finally {
+      this.accepting.delete(entry.session);
+      this.#changed();
+    }
+  }
+
+  /** @param {string | null} session */
+  select(session) {
+    this.selected = session;
+    this.#changed();
+  }
+
+  /** @param {string} session */
+  entry(session) {
+    return [...this.queue?.waiting ?? [], ...this.queue?.mine ?? []].find((e) => e.session === session) ?? null;
+  }
+
+  /** Puts an ended or lost conversation away: from now on there is only its metadata. */
+  putAway(/** @type {string} */ session) {
+    this.talks.get(session)?.close();
+    this.talks.delete(session);
+    forget(session);
+    if (this.selected === session) this.selected = null;
+    void this.reloadPast();
+    this.#changed();
+  }
+
+  async reloadPast() {
+    try {
+      this.past = await api.pastSessions();
+      this.#changed();
+    } catch {
+      // The list stays as it was; the banner says that the relay cannot be reached.
+    }
+  }
+
+  /** @param {string | null} code */
+  complain(code) {
+    this.trouble = code;
+    this.#changed();
+  }
+
+  /** @param {QueueView} view */
+  #arrived(view) {
+    this.queue = view;
+    this.online = true;
+    const fresh = view.waiting.filter((e) => !this.#rung.has(e.session));
+    for (const entry of fresh) this.#rung.add(entry.session);
+    if (fresh.length > 0) this.dispatchEvent(new Event('ring'));
+    this.#changed();
+  }
+
+  /** @param {Talk} talk */
+  #add(talk) {
+    this.talks.get(talk.session)?.close();
+    this.talks.set(talk.session, talk);
+    talk.addEventListener('change', () => this.#changed());
+    talk.addEventListener('over', () => void this.reloadPast());
+    this.#changed();
+  }
+
+  #changed() {
+    this.dispatchEvent(new Event('change'));
+  }
+}

@@ -1,0 +1,217 @@
+// The left column: who waits, the agent's own conversations, and the earlier ones.
+
+import { fill, h, register } from '../lib/h.js';
+import { keyed, say } from './keyed.js';
+import { words } from './language.js';
+
+/** @import { PastSession, QueueEntry } from '../lib/wire.js' */
+/** @import { Desk } from './desk.js' */
+
+export class QueueList extends HTMLElement {
+  /** @type {Desk | null} */
+  #desk = null;
+  #waiting = section('waiting');
+  #mine = section('mine');
+  #earlier = section('earlier');
+
+  /** @param {Desk} desk */
+  show(desk) {
+    if (!this.#desk) fill(this, this.#waiting.element, this.#mine.element, this.#earlier.element);
+    this.#desk = desk;
+    const queue = desk.queue;
+    this.#waiting.show(queue?.waiting ?? null, (e) => e.session, () => new WaitingRow(desk));
+    this.#mine.show(queue ? mineOf(desk) : null, (e) => e.session, () => new MineRow(desk));
+    this.#earlier.show(desk.past, (p) => p.session, () => new PastRow());
+  }
+}
+
+/**
+ * The agent's own sessions: as the relay lists them, then those that are over and still in front.
+ * @param {Desk} desk
+ * @returns {{ session: string, entry: QueueEntry | null }[]}
+ */
+export function mineOf(desk) {
+  const listed = desk.queue?.mine ?? [];
+  const rest = [...desk.talks.keys()].filter((session) => !listed.some((e) => e.session === session));
+  return [
+    ...listed.map((entry) => ({ session: entry.session, entry })),
+    ...rest.map((session) => ({ session, entry: null })),
+  ];
+}
+
+/**
+ * A heading with a count, a list, and what will appear where there is nothing yet.
+ * @param {'waiting' | 'mine' | 'earlier'} name
+ */
+function section(name) {
+  const count = h('span', { class: 'count' });
+  const empty = h('p', { class: 'soft empty' });
+  const list = h('div', { role: 'list' });
+  const id = `list-${name}`;
+  const element = h('section', { 'aria-labelledby': id, class: name },
+    h('h2', { id }, words.t(name), ' ', count), empty, list);
+  return {
+    element,
+    /**
+     * @template T
+     * @template {HTMLElement & { show(item: T): void }} E
+     * @param {readonly T[] | null} items
+     * @param {(item: T) => string} keyOf
+     * @param {() => E} make
+     */
+    show(items, keyOf, make) {
+      say(count, items?.length ? words.number(items.length) : '');
+      say(empty, words.t(items ? `${name}_empty` : 'loading'));
+      empty.hidden = Boolean(items?.length);
+      keyed(list, items ?? [], keyOf, make);
+    },
+  };
+}
+
+class WaitingRow extends HTMLElement {
+  #desk;
+  #who = h('span', { class: 'who', dir: 'auto' });
+  #wait = h('time', { class: 'small soft since' });
+  #where = h('span', { class: 'small soft where', dir: 'auto' });
+  #asked = h('span', { class: 'small asked' });
+  #sign = h('span');
+  #main = h('button', { class: 'plain row' }, this.#who, this.#where, this.#asked,
+    h('span', { class: 'where' }, this.#wait, ' ', this.#sign));
+  #take = h('button', { class: 'take' }, words.t('accept'));
+  /** @type {QueueEntry | null} */
+  #entry = null;
+
+  /** @param {Desk} desk */
+  constructor(desk) {
+    super();
+    this.#desk = desk;
+    this.#main.addEventListener('click', () => this.#entry && desk.select(this.#entry.session));
+    this.#take.addEventListener('click', () => this.#entry && desk.accept(this.#entry));
+  }
+
+  connectedCallback() {
+    item(this, this.#main, this.#take);
+  }
+
+  /** @param {QueueEntry} entry */
+  show(entry) {
+    this.#entry = entry;
+    say(this.#who, entry.visitor);
+    since(this.#wait, entry.since, 'waits_since');
+    say(this.#where, [entry.site_name, modalities(entry.modalities), entry.online ? '' : words.t('away')]
+      .filter(Boolean).join(' · '));
+    const offer = entry.offer;
+    this.#asked.hidden = !offer || offer.kind === 'waiting';
+    if (offer && offer.kind !== 'waiting') say(this.#asked, words.t(`offer_${offer.kind}`, { by: offer.by }));
+    recordedSign(this.#sign, entry.recorded);
+    current(this.#main, this.#desk.selected === entry.session);
+    this.#take.classList.toggle('primary', entry === this.#desk.queue?.waiting[0]);
+    this.#take.disabled = this.#desk.accepting.has(entry.session) || !this.#desk.online;
+    this.#take.setAttribute('aria-label', words.t('accept_who', { who: entry.visitor }));
+  }
+}
+
+class MineRow extends HTMLElement {
+  #desk;
+  #who = h('span', { class: 'who', dir: 'auto' });
+  #since = h('time', { class: 'small soft since' });
+  #last = h('span', { class: 'small soft where last', dir: 'auto' });
+  #unread = h('span', { class: 'unread' });
+  #main = h('button', { class: 'plain row' }, this.#who, this.#since, this.#last, this.#unread);
+  #session = '';
+
+  /** @param {Desk} desk */
+  constructor(desk) {
+    super();
+    this.#desk = desk;
+    this.#main.addEventListener('click', () => desk.select(this.#session));
+  }
+
+  connectedCallback() {
+    item(this, this.#main);
+  }
+
+  /** @param {{ session: string, entry: QueueEntry | null }} item */
+  show({ session, entry }) {
+    this.#session = session;
+    const talk = this.#desk.talks.get(session);
+    say(this.#who, entry?.visitor || talk?.visitor || words.t('visitor'));
+    this.#since.hidden = !entry;
+    if (entry) since(this.#since, entry.since, 'runs_since');
+    const typing = talk && talk.typing.length > 0;
+    say(this.#last, typing ? words.t('typing_short') : talk?.summary ?? words.t('not_open_here'));
+    const unread = talk?.unread ?? 0;
+    this.#unread.hidden = unread === 0;
+    say(this.#unread, unread ? words.t('unread', { n: unread }) : '');
+    current(this.#main, this.#desk.selected === session);
+  }
+}
+
+class PastRow extends HTMLElement {
+  #where = h('span', { class: 'who', dir: 'auto' });
+  #when = h('time', { class: 'small soft since' });
+  #what = h('span', { class: 'small soft where' });
+
+  connectedCallback() {
+    item(this, h('div', { class: 'row' }, this.#where, this.#when, this.#what));
+  }
+
+  /** @param {PastSession} past */
+  show(past) {
+    say(this.#where, past.site_name);
+    since(this.#when, past.ended, 'ended_at');
+    say(this.#what, [modalities(past.modalities), words.duration(past.ended - past.started),
+      words.t(past.recorded ? 'recorded' : 'not_recorded')].join(' · '));
+  }
+}
+
+/**
+ * Makes a list's item of an element, once.
+ * @param {HTMLElement} element
+ * @param {...HTMLElement} parts
+ */
+function item(element, ...parts) {
+  if (element.firstChild) return;
+  element.role = 'listitem';
+  element.append(...parts);
+}
+
+/**
+ * How long ago, with the exact time on hover.
+ * @param {HTMLTimeElement} element
+ * @param {number} at
+ * @param {string} key
+ */
+function since(element, at, key) {
+  say(element, words.duration(Date.now() - at));
+  element.dateTime = new Date(at).toISOString();
+  element.title = words.t(key, { at: words.exact(at) });
+}
+
+/** @param {readonly string[]} names */
+export function modalities(names) {
+  return names.map((name) => words.t(`modality_${name}`)).join(', ');
+}
+
+/**
+ * @param {HTMLElement} element
+ * @param {boolean} recorded
+ */
+export function recordedSign(element, recorded) {
+  element.className = recorded ? 'recorded' : 'small soft';
+  say(element, words.t(recorded ? 'recorded' : 'not_recorded'));
+}
+
+/**
+ * @param {HTMLElement} element
+ * @param {boolean} is
+ */
+function current(element, is) {
+  if (is) element.setAttribute('aria-current', 'true');
+  else element.removeAttribute('aria-current');
+}
+
+register('desk-queue', QueueList);
+register('desk-waiting', WaitingRow);
+register('desk-mine', MineRow);
+register('desk-past', PastRow);

@@ -1,0 +1,140 @@
+// One of the agent's conversations: its connection, what was read of it, and its way back.
+
+import { Connection } from '../lib/connection.js';
+import { forget, keep } from './kept.js';
+import { words } from './language.js';
+
+/** @import { Pending } from '../lib/model.js' */
+/** @import { KeyPair } from '../lib/seal.js' */
+/** @import { AcceptResponse } from '../lib/wire.js' */
+/** @import { Kept } from './kept.js' */
+
+/** Emits `change` where anything is to be drawn anew, `over` once when the agent's part has ended. */
+export class Talk extends EventTarget {
+  session;
+  connection;
+  /** @type {string} what stands in the field and is not sent */
+  draft = '';
+  /** Whether the agent has left, or handed the session on. */
+  left = false;
+
+  #read = 0;
+  #told = false;
+  #way;
+
+  /**
+   * @param {AcceptResponse} answer
+   * @param {KeyPair} pair
+   * @param {JsonWebKey} key
+   */
+  static join({ site, session, participant, join }, pair, key) {
+    return new Talk({ site, session, participant, key }, new Connection({ site, pair, credentials: { token: join } }));
+  }
+
+  /**
+   * @param {Kept} kept
+   * @param {KeyPair} pair
+   */
+  static resume({ saved, ...way }, pair) {
+    return new Talk(way, new Connection({ site: way.site, pair, credentials: saved }));
+  }
+
+  /**
+   * @param {Omit<Kept, 'saved'>} way
+   * @param {Connection} connection
+   */
+  constructor(way, connection) {
+    super();
+    this.session = way.session;
+    this.#way = way;
+    this.connection = connection;
+    connection.addEventListener('change', () => this.#changed());
+    connection.addEventListener('keep', () => this.#keep());
+    connection.start();
+  }
+
+  get conversation() {
+    return this.connection.conversation;
+  }
+
+  /** Whether the conversation has ended, for everyone or for this agent. */
+  get over() {
+    return this.left || this.conversation.ended !== null;
+  }
+
+  /** Whether the connection is closed and would not come back by itself. */
+  get lost() {
+    return !this.over && this.connection.state === 'closed';
+  }
+
+  /** How many messages of others are unread. */
+  get unread() {
+    const { me, items, people } = this.conversation;
+    const read = Math.max(this.#read, people.get(me)?.read ?? 0);
+    return items.filter((item) => item.kind === 'said' && item.participant !== me && item.n > read).length;
+  }
+
+  /** Everything that has arrived was on the screen. */
+  seen() {
+    const before = this.unread;
+    this.#read = this.conversation.last;
+    this.connection.mark(this.#read);
+    if (before > 0) this.#changed();
+  }
+
+  /** Everything that has arrived has arrived: tells the others, where it is not on the screen. */
+  received() {
+    this.connection.mark(Math.max(this.#read, this.conversation.people.get(this.conversation.me)?.read ?? 0));
+  }
+
+  /**
+   * @param {Pending} pending
+   * @param {boolean} again
+   */
+  settle(pending, again) {
+    this.connection.settle(pending, again);
+  }
+
+  /** The visitor's name, where it is known. */
+  get visitor() {
+    return [...this.conversation.people.values()].find((p) => p.role === 'visitor')?.name ?? '';
+  }
+
+  /** The others who write just now, by name. */
+  get typing() {
+    return [...this.conversation.typing].map((who) => this.conversation.nameOf(who) || words.t('visitor'));
+  }
+
+  /** One line for the list: what was said last, or where the conversation stands. */
+  get summary() {
+    const { connection, conversation } = this;
+    if (this.over) return words.t('summary_over');
+    if (this.lost) return words.t('summary_lost');
+    if (connection.state === 'retrying') return words.t('summary_retrying');
+    if (connection.state === 'connecting') return words.t('loading');
+    const said = conversation.items.findLast((item) => item.kind === 'said');
+    if (!said) return words.t('summary_nothing');
+    return said.participant === conversation.me ? words.t('summary_mine', { text: said.text ?? '' }) : said.text ?? '';
+  }
+
+  close() {
+    this.connection.close();
+  }
+
+  #keep() {
+    const saved = this.connection.saved();
+    if (saved && !this.over) keep({ ...this.#way, saved });
+  }
+
+  #changed() {
+    const { items, me } = this.conversation;
+    this.left ||= items.some((item) => item.kind === 'left' && item.participant === me);
+    if (this.over && !this.#told) {
+      this.#told = true;
+      forget(this.session);
+      this.connection.close();
+      this.dispatchEvent(new Event('over'));
+    }
+    this.dispatchEvent(new Event('change'));
+  }
+}
