@@ -1,0 +1,81 @@
+//! What `make run` prints: where to go, and who may sign in.
+
+use std::io::{self, Write};
+
+use crate::people::{Client, People};
+use crate::plan::Plan;
+
+/// Writes addresses and sign-ins.
+pub fn write(out: &mut impl Write, plan: &Plan, people: &People, fresh: bool) -> io::Result<()> {
+    writeln!(out)?;
+    writeln!(
+        out,
+        "  Vestibule is running.{}",
+        if fresh {
+            ""
+        } else {
+            " Its earlier data is there."
+        }
+    )?;
+    writeln!(out)?;
+    for client in &people.clients {
+        let page = format!("{}{}", plan.shop_origin(), client.page);
+        line(out, &format!("{}'s page", client.name), &page)?;
+    }
+    line(out, "Desk", &plan.desk_origin())?;
+    line(out, "Console", &plan.console_origin())?;
+    writeln!(out)?;
+    writeln!(
+        out,
+        "  {:<10}{:<10}{:<10}{:<9}secret",
+        "client", "who", "sign-in", "for"
+    )?;
+    for client in &people.clients {
+        sign_ins(out, client)?;
+    }
+    writeln!(out)?;
+    writeln!(
+        out,
+        "  +-----------------------------------------------------------------------------+"
+    )?;
+    writeln!(
+        out,
+        "  |  THROW-AWAY KEYS. All keys and secrets of these clients lie in one folder   |"
+    )?;
+    writeln!(
+        out,
+        "  |  of this machine. Never have a real conversation with a real person here.   |"
+    )?;
+    writeln!(
+        out,
+        "  +-----------------------------------------------------------------------------+"
+    )?;
+    writeln!(out)?;
+    writeln!(out, "  Data and logs: {}", plan.directory.display())?;
+    writeln!(
+        out,
+        "  Ctrl-C stops it; the next `make run` goes on where this one stopped."
+    )?;
+    writeln!(out)?;
+    out.flush()
+}
+
+fn line(out: &mut impl Write, what: &str, address: &str) -> io::Result<()> {
+    writeln!(out, "  {what:<24}{address}")
+}
+
+fn sign_ins(out: &mut impl Write, client: &Client) -> io::Result<()> {
+    let staff = client
+        .agents
+        .iter()
+        .map(|agent| (agent, "desk"))
+        .chain(client.officers.iter().map(|officer| (officer, "console")));
+    for (person, door) in staff {
+        writeln!(
+            out,
+            "  {:<10}{:<10}{:<10}{:<9}{}",
+            client.slug, person.name, person.sign_in, door, person.secret
+        )?;
+    }
+    Ok(())
+}
