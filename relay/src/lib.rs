@@ -1,1 +1,18 @@
-//! Placeholder.
+//! What is live: the gate, sessions, chat; the widget's and the desk's host.
+//!
+//! Each row may use only the rows below it:
+//!
+//! ```text
+//! main, cli
+//! app            composition root: build(config) -> Running
+//! http  ws       edges: bytes to words and back
+//! room           one task per session around a pure core
+//! config  clock  telemetry  shutdown
+//! ```
+//! This crate holds no key that opens a recording, and does not depend on the one that does.
+
+pub mod clock;
+pub mod config;
+pub mod room;
+pub mod shutdown;
+pub mod telemetry;

@@ -1,0 +1,51 @@
+//! The one home of the system clock: everything else is handed a [`Clock`], or a time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use proto::Millis;
+
+/// Tells the time; in tests it stands still until it is moved.
+#[derive(Debug, Clone)]
+pub struct Clock(Source);
+
+#[derive(Debug, Clone)]
+enum Source {
+    System,
+    Manual(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// The machine's clock.
+    pub fn system() -> Self {
+        Self(Source::System)
+    }
+
+    /// A clock that stands at `start` until [`Clock::advance`] moves it.
+    pub fn manual(start: Millis) -> Self {
+        Self(Source::Manual(Arc::new(AtomicI64::new(start.0))))
+    }
+
+    /// The time now.
+    pub fn now(&self) -> Millis {
+        match &self.0 {
+            Source::System => system_now(),
+            Source::Manual(at) => Millis(at.load(Ordering::Relaxed)),
+        }
+    }
+
+    /// Moves a manual clock on; the machine's clock does not heed it.
+    pub fn advance(&self, ms: i64) {
+        if let Source::Manual(at) = &self.0 {
+            at.fetch_add(ms, Ordering::Relaxed);
+        }
+    }
+}
+
+fn system_now() -> Millis {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock's one home")]
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let ms = since.map_or(0, |since| since.as_millis());
+    Millis(i64::try_from(ms).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,441 @@
+//! Who comes, comes back, goes, and is asked in.
+
+use proto::consent::RecordingChoice;
+use proto::event::{ChatEvent, LeaveReason, Role};
+use proto::wire::ServerMessage;
+use proto::{ErrorCode, Millis, StaffId};
+use rand_core::CryptoRng;
+use seal::manifest;
+use seal::spool::Record;
+
+use super::durable::What;
+use super::effect::{Change, Effect, SocketId, Summary};
+use super::person::{Participant, Stage};
+use super::pseudonym::pseudonym;
+use super::state::{Admitted, Attaching, Claim, Claimed, Join, Phase, Resume, Room, Taken, to_frame};
+
+impl Room {
+    /// An agent wants in: the first come, those who are asked, those who are in already.
+    pub fn claim(&mut self, now: Millis, claim: &Claim) -> Result<Claimed, ErrorCode> {
+        if self.phase != Phase::Open || !self.began {
+            return Err(self.closed_reason());
+        }
+        let summary = self.summary();
+        if !summary.agents.contains(&claim.staff) && summary.offer_to(claim.staff).is_none() {
+            return Err(ErrorCode::AlreadyTaken);
+        }
+        if self.facts.recording.is_some() && claim.recording != RecordingChoice::Acknowledged {
+            return Err(ErrorCode::RecordingRequired);
+        }
+        if self.people.len() >= self.house.people {
+            return Err(ErrorCode::Overloaded);
+        }
+        self.taken.retain(|taken| taken.staff != claim.staff);
+        self.taken.push(Taken {
+            staff: claim.staff,
+            until: now.plus(self.house.join_ms),
+        });
+        let track = self.next_track;
+        self.next_track += 1;
+        self.board_changed = true;
+        self.settle(now);
+        Ok(Claimed {
+            track,
+            consent: manifest::Consent {
+                notice: self.facts.notice,
+                modalities: self.facts.modalities.clone(),
+                recording: claim.recording,
+                at: now.whole_seconds(),
+            },
+        })
+    }
+
+    /// The agent's acknowledgement is durable: they may join.
+    pub fn admit(
+        &mut self,
+        now: Millis,
+        admitted: Admitted,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), ErrorCode> {
+        if self.phase != Phase::Open {
+            return Err(self.closed_reason());
+        }
+        self.people.push(Participant::admitted(
+            admitted.participant,
+            Role::Agent,
+            Some(admitted.staff),
+            admitted.track,
+            admitted.key,
+            admitted.consent,
+            admitted.name,
+        ));
+        let done = self.prepare(self.people.len() - 1, rng);
+        self.settle(now);
+        done
+    }
+
+    pub(super) fn join(&mut self, now: Millis, join: Join, rng: &mut impl CryptoRng) {
+        let socket = join.socket;
+        if let Err(code) = self.try_join(now, join, rng) {
+            self.effects.push_back(Effect::Close(socket, Some(code)));
+            self.unsound(now, code);
+        }
+    }
+
+    fn try_join(
+        &mut self,
+        now: Millis,
+        join: Join,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), ErrorCode> {
+        if self.phase != Phase::Open {
+            return Err(self.closed_reason());
+        }
+        let socket = join.socket;
+        let who = self
+            .index_of(join.participant)
+            .ok_or(ErrorCode::TokenInvalid)?;
+        let roster = self.roster + 1;
+        let person = self.people.get_mut(who).ok_or(ErrorCode::Internal)?;
+        if person.stage != Stage::Admitted {
+            return Err(ErrorCode::TokenUsed);
+        }
+        if person.role == Role::Visitor {
+            person.name = join.name.unwrap_or_else(|| pseudonym(rng));
+        }
+        person.stage = Stage::In;
+        person.gone_since = now;
+        let (participant, role, staff) = (person.id, person.role, person.staff);
+        let name = person.name.clone();
+        self.roster = roster;
+        if !self.began {
+            self.began = true;
+            self.begin();
+        }
+        self.catch_up(who, rng)?;
+        let event = ChatEvent::Joined {
+            n: self.last + 1,
+            at: now,
+            participant,
+            role,
+            name,
+        };
+        self.seal_event(who, &event, rng)?;
+        self.take(now, who, What::Joined);
+        self.attaching.push(Attaching {
+            who,
+            socket,
+            have: 0,
+            after: self.last,
+            resume: join.resume,
+            first: true,
+            heard_again: false,
+        });
+        self.board_changed = true;
+        if let Some(staff) = staff {
+            self.agent_came(now, who, staff, rng)?;
+        }
+        Ok(())
+    }
+
+    /// The first agent answers; a handover is complete; whoever was here as the same agent goes.
+    fn agent_came(
+        &mut self,
+        now: Millis,
+        who: usize,
+        staff: StaffId,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), ErrorCode> {
+        self.taken.retain(|taken| taken.staff != staff);
+        if !self.answered {
+            self.answered = true;
+            self.effects
+                .push_back(Effect::Keep(Change::Answered(now.whole_seconds())));
+        }
+        let taken_over: Vec<StaffId> = self
+            .asks
+            .extract_if(.., |ask| ask.to.is_none_or(|to| to == staff))
+            .filter(|ask| ask.handover)
+            .map(|ask| ask.by)
+            .collect();
+        for index in 0..self.people.len() {
+            let Some(person) = self.people.get(index) else {
+                break;
+            };
+            let (Some(other), Stage::In) = (person.staff, person.stage) else {
+                continue;
+            };
+            if index == who {
+                continue;
+            }
+            if other == staff {
+                self.leave(now, index, LeaveReason::Left, rng)?;
+            } else if taken_over.contains(&other) {
+                self.leave(now, index, LeaveReason::Transferred, rng)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Out of the chat from here on: the last event on their track, and its end.
+    pub(super) fn leave(
+        &mut self,
+        now: Millis,
+        who: usize,
+        reason: LeaveReason,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), ErrorCode> {
+        let event = ChatEvent::Left {
+            n: self.last + 1,
+            at: now,
+            reason,
+        };
+        self.seal_event(who, &event, rng)?;
+        self.end_track(who, rng)?;
+        self.take(now, who, What::Left { reason });
+        self.roster += 1;
+        if let Some(person) = self.people.get_mut(who) {
+            person.stage = Stage::Left;
+            if let Some(staff) = person.staff {
+                self.asks.retain(|ask| ask.by != staff);
+            }
+        }
+        self.board_changed = true;
+        Ok(())
+    }
+
+    pub(super) fn end_track(
+        &mut self,
+        who: usize,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), ErrorCode> {
+        let person = self.people.get_mut(who).ok_or(ErrorCode::Internal)?;
+        if let Some(sealer) = person.sealer.as_mut() {
+            let part = sealer.end(rng).map_err(|_| ErrorCode::RecordingUnavailable)?;
+            self.outbox.push(Record::Part(part));
+        }
+        Ok(())
+    }
+
+    /// The leaving is durable and told: their socket goes.
+    pub(super) fn has_left(&mut self, who: usize, at: Millis) {
+        let Some(person) = self.people.get_mut(who) else {
+            return;
+        };
+        if let Some(socket) = person.socket.take() {
+            self.effects.push_back(Effect::Close(socket, None));
+        }
+        self.effects
+            .push_back(Effect::Keep(Change::Left(person.id, at.whole_seconds())));
+    }
+
+    pub(super) fn resume(&mut self, now: Millis, resume: Resume) {
+        let socket = resume.socket;
+        if let Err(code) = self.try_resume(now, resume) {
+            self.effects.push_back(Effect::Close(socket, Some(code)));
+        }
+    }
+
+    fn try_resume(&mut self, now: Millis, resume: Resume) -> Result<(), ErrorCode> {
+        if matches!(self.phase, Phase::Broken | Phase::Stopping | Phase::Finished) {
+            return Err(self.closed_reason());
+        }
+        let who = self
+            .index_of(resume.participant)
+            .ok_or(ErrorCode::ResumeStale)?;
+        let person = self.people.get_mut(who).ok_or(ErrorCode::Internal)?;
+        if person.stage != Stage::In {
+            return Err(ErrorCode::ResumeStale);
+        }
+        let heard_again = person.name.is_empty();
+        if heard_again {
+            person.name = resume.name.unwrap_or_default();
+            self.board_changed = true;
+        }
+        let older = person.socket.take();
+        let earlier = self.attaching.extract_if(.., |other| other.who == who);
+        let superseded: Vec<SocketId> = older
+            .into_iter()
+            .chain(earlier.map(|other| other.socket))
+            .collect();
+        for socket in superseded {
+            self.effects
+                .push_back(Effect::Close(socket, Some(ErrorCode::Superseded)));
+        }
+        if let Some(person) = self.people.get_mut(who) {
+            person.gone_since = now;
+        }
+        self.attaching.push(Attaching {
+            who,
+            socket: resume.socket,
+            have: resume.have,
+            after: self.last,
+            resume: resume.resume,
+            first: false,
+            heard_again,
+        });
+        Ok(())
+    }
+
+    /// Lets in everyone whose waiting is over: welcome, what was said, and from here on live.
+    pub(super) fn attach_ready(&mut self, now: Millis) {
+        let until = self.durable;
+        let ready: Vec<Attaching> = self
+            .attaching
+            .extract_if(.., |attaching| attaching.after <= until)
+            .collect();
+        for attaching in ready {
+            self.attach(now, attaching);
+        }
+    }
+
+    fn attach(&mut self, now: Millis, attaching: Attaching) {
+        let Attaching { who, socket, .. } = attaching;
+        let joined_now = attaching.first;
+        let Some(person) = self.people.get_mut(who) else {
+            return;
+        };
+        person.socket = Some(socket);
+        let (participant, is_visitor) = (person.id, !person.is_agent());
+        let name = person.name.clone();
+        let track = person.track;
+        let modalities = person.consent.modalities.clone();
+        let shown = person.on_the_wire();
+        self.board_changed |= is_visitor;
+
+        let welcome = ServerMessage::Welcome {
+            tenant: self.facts.tenant,
+            session: self.facts.session,
+            recording: self.facts.recording,
+            participant,
+            name,
+            track,
+            resume: attaching.resume,
+            modalities,
+            people: self
+                .people
+                .iter()
+                .filter(|person| person.stage != Stage::Admitted)
+                .map(Participant::on_the_wire)
+                .collect(),
+            last: self.durable,
+            limits: self.house.limits,
+            answered: self.answered,
+            now,
+        };
+        self.tell(who, &welcome);
+        if self.facts.recording.is_some() {
+            let backlog = self.history.backlog(participant, attaching.have, self.durable);
+            self.effects
+                .push_back(Effect::Backlog(socket, Box::new(backlog)));
+        } else {
+            for frame in self.history.frames_after(attaching.have) {
+                self.effects.push_back(Effect::Frame(socket, frame.clone()));
+            }
+        }
+        if attaching.heard_again {
+            let joined = ServerMessage::Joined {
+                n: None,
+                at: now,
+                person: shown,
+            };
+            self.tell_others(Some(who), &to_frame(&joined));
+        } else if !joined_now {
+            self.tell_presence(who, true);
+        }
+        if is_visitor && !self.answered {
+            self.tell_waiting(who);
+        }
+        self.attached_after_end(who, now);
+    }
+
+    fn tell_presence(&mut self, who: usize, online: bool) {
+        if let Some(participant) = self.people.get(who).map(|person| person.id) {
+            let frame = to_frame(&ServerMessage::Presence {
+                participant,
+                online,
+            });
+            self.tell_others(Some(who), &frame);
+        }
+    }
+
+    fn tell_waiting(&mut self, who: usize) {
+        let waiting = ServerMessage::Waiting {
+            since: self.facts.since,
+            ahead: self.ahead,
+        };
+        self.tell(who, &waiting);
+    }
+
+    pub(super) fn queue_moved(&mut self, ahead: u32) {
+        if self.ahead == ahead {
+            return;
+        }
+        self.ahead = ahead;
+        if !self.answered
+            && self.phase == Phase::Open
+            && let Some(who) = self.people.iter().position(|person| !person.is_agent())
+        {
+            self.tell_waiting(who);
+        }
+    }
+
+    pub(super) fn gone(&mut self, now: Millis, socket: SocketId) {
+        self.attaching.retain(|attaching| attaching.socket != socket);
+        let Some(who) = self.person_of(socket) else {
+            return;
+        };
+        if let Some(person) = self.people.get_mut(who) {
+            person.socket = None;
+            person.gone_since = now;
+            self.board_changed |= !person.is_agent();
+        }
+        self.tell_presence(who, false);
+    }
+
+    pub(super) fn signed_out(&mut self, now: Millis, staff: StaffId) {
+        let sockets: Vec<SocketId> = self
+            .agents()
+            .filter(|agent| agent.staff == Some(staff))
+            .filter_map(|agent| agent.socket)
+            .collect();
+        for socket in sockets {
+            self.effects
+                .push_back(Effect::Close(socket, Some(ErrorCode::SignInRequired)));
+            self.gone(now, socket);
+        }
+    }
+
+    pub(super) fn show_on_board(&mut self) {
+        let open = self.began && matches!(self.phase, Phase::Open);
+        if open {
+            self.on_board = true;
+            self.effects
+                .push_back(Effect::Board(Box::new(self.summary())));
+        } else if core::mem::take(&mut self.on_board) {
+            self.effects.push_back(Effect::OffBoard);
+        }
+    }
+
+    fn summary(&self) -> Summary {
+        let visitor = self.people.iter().find(|person| !person.is_agent());
+        let agents: Vec<StaffId> = self.agents().filter_map(|agent| agent.staff).collect();
+        Summary {
+            session: self.facts.session,
+            site: self.facts.site,
+            site_name: self.facts.site_name.clone(),
+            visitor: visitor.map(|person| person.name.clone()).unwrap_or_default(),
+            online: visitor.is_some_and(|person| person.socket.is_some()),
+            modalities: self.facts.modalities.clone(),
+            recorded: self.facts.recording.is_some(),
+            since: self.facts.since,
+            notice: self.facts.notice,
+            minimum_days: self.facts.policy.minimum_days,
+            maximum_days: self.facts.policy.maximum_days,
+            waiting: agents.is_empty(),
+            agents,
+            asks: self.asks.clone(),
+            taken: self.taken.iter().map(|taken| taken.staff).collect(),
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The end of a session, and the signed manifest of its record.
+
+use proto::dsse::{Document as _, Envelope};
+use proto::event::{ChatEvent, LeaveReason};
+use proto::notice::Modality;
+use proto::wire::ServerMessage;
+use proto::{ErrorCode, Millis, ParticipantId, RecordingId};
+use rand_core::CryptoRng;
+use seal::manifest::{self, Ending, Manifest, Policy};
+use seal::spool::{End, Record};
+
+use super::durable::What;
+use super::effect::{Change, Effect};
+use super::person::Stage;
+use super::state::{Phase, Room, to_frame};
+
+impl Room {
+    /// Ends the session: by someone, or because nobody came back.
+    pub(super) fn end(
+        &mut self,
+        now: Millis,
+        by: Option<usize>,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), ErrorCode> {
+        let n = self.last + 1;
+        let (who, event) = match by {
+            Some(who) => (who, ChatEvent::Ended { n, at: now }),
+            // Nobody ended it: what the record tells is that the visitor did not come back.
+            None => (
+                0,
+                ChatEvent::Left {
+                    n,
+                    at: now,
+                    reason: LeaveReason::Gone,
+                },
+            ),
+        };
+        self.seal_event(who, &event, rng)?;
+        let by = by.and_then(|who| self.people.get(who)).map(|person| person.id);
+        self.take(now, who, What::Ended { by });
+        for index in 0..self.people.len() {
+            if self.people.get(index).is_some_and(|person| person.stage == Stage::In) {
+                if self.facts.recording.is_some() && !self.has_key(index) {
+                    self.ensure_key(index, rng)?;
+                }
+                self.end_track(index, rng)?;
+            }
+        }
+        if let Some(recording) = self.facts.recording {
+            let manifest = self.manifest(recording, now, by)?;
+            self.outbox.push(Record::End(Box::new(End {
+                tenant: self.facts.tenant,
+                recording,
+                manifest,
+            })));
+        }
+        self.phase = Phase::Ending;
+        self.board_changed = true;
+        Ok(())
+    }
+
+    fn has_key(&self, who: usize) -> bool {
+        self.people
+            .get(who)
+            .and_then(|person| person.sealer.as_ref())
+            .is_some_and(seal::TrackSealer::has_key)
+    }
+
+    fn manifest(
+        &self,
+        recording: RecordingId,
+        now: Millis,
+        by: Option<ParticipantId>,
+    ) -> Result<Envelope, ErrorCode> {
+        let took_part = || {
+            self.people
+                .iter()
+                .filter(|person| person.stage != Stage::Admitted)
+        };
+        let manifest = Manifest {
+            version: manifest::VERSION,
+            tenant: self.facts.tenant,
+            recording,
+            session: self.facts.session,
+            site: self.facts.site,
+            node: self.house.node.id,
+            started: self.facts.since.whole_seconds(),
+            ended: now.whole_seconds(),
+            modalities: vec![Modality::Chat],
+            policy: Policy::at(self.facts.notice, self.facts.policy, now),
+            participants: took_part()
+                .map(|person| manifest::Participant {
+                    participant: person.id,
+                    role: person.role,
+                    staff: person.staff,
+                    consent: person.consent.clone(),
+                })
+                .collect(),
+            tracks: took_part()
+                .filter_map(|person| person.sealer.as_ref())
+                .map(seal::TrackSealer::manifest)
+                .collect(),
+            gaps: Vec::new(),
+            ending: match by {
+                Some(by) => Ending::Clean { by },
+                None => Ending::Abandoned {},
+            },
+        };
+        manifest
+            .sign(&self.house.node.key)
+            .map_err(|_| ErrorCode::Internal)
+    }
+
+    /// The end is durable: everyone hears it, keys go, and whoever was away may fetch it.
+    pub(super) fn has_ended(&mut self, n: u64, at: Millis, by: Option<ParticipantId>) {
+        let frame = self.ended_frame(n, at, by);
+        self.tell_others(None, &frame);
+        self.remember(n, frame);
+        self.end = Some((n, at, by));
+        self.effects
+            .push_back(Effect::Keep(Change::Ended(at.whole_seconds())));
+        let mut someone_is_away = false;
+        let sockets: Vec<_> = self
+            .people
+            .iter_mut()
+            .filter_map(|person| {
+                person.sealer = None;
+                person.prepared = Vec::new();
+                someone_is_away |= person.stage == Stage::In && person.socket.is_none();
+                person.socket.take()
+            })
+            .collect();
+        for socket in sockets {
+            self.effects.push_back(Effect::Close(socket, None));
+        }
+        self.board_changed = true;
+        if someone_is_away && self.house.after_end_ms > 0 {
+            self.phase = Phase::Ended {
+                until: at.plus(self.house.after_end_ms),
+            };
+        } else {
+            self.finish();
+        }
+    }
+
+    /// Someone who was away at the end has just been given what they missed.
+    pub(super) fn attached_after_end(&mut self, who: usize, _now: Millis) {
+        let Some((n, at, by)) = self.end else {
+            return;
+        };
+        let frame = self.ended_frame(n, at, by);
+        self.frame_to(who, frame);
+        if let Some(person) = self.people.get_mut(who)
+            && let Some(socket) = person.socket.take()
+        {
+            self.effects.push_back(Effect::Close(socket, None));
+        }
+    }
+
+    fn ended_frame(
+        &self,
+        n: u64,
+        at: Millis,
+        by: Option<ParticipantId>,
+    ) -> tokio_tungstenite::tungstenite::Utf8Bytes {
+        let kept = self
+            .facts
+            .recording
+            .map(|_| Policy::at(self.facts.notice, self.facts.policy, at));
+        to_frame(&ServerMessage::Ended {
+            n,
+            at,
+            by,
+            keep_min: kept.as_ref().map(|policy| policy.keep_min),
+            keep_max: kept.as_ref().map(|policy| policy.keep_max),
+        })
+    }
+}

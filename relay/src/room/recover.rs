@@ -1,0 +1,79 @@
+//! A room made anew after a restart, from rows and spool, without any key.
+
+use std::sync::Arc;
+
+use proto::event::Role;
+use proto::{ErrorCode, Millis};
+use seal::part::PartKind;
+use seal::spool::RecoveredRecording;
+use seal::{Part, TrackSealer};
+
+use super::facts::{Facts, House, SealTarget};
+use super::person::{Participant, Stage};
+use super::state::Room;
+
+/// What is known of a session that had not ended.
+#[derive(Debug)]
+pub struct Unfinished {
+    /// Its facts.
+    pub facts: Facts,
+    /// Everyone who was admitted; agents under their names, visitors under none.
+    pub people: Vec<Participant>,
+    /// What the spool has of it.
+    pub recording: RecoveredRecording,
+    /// Its parts with their bytes, in order.
+    pub parts: Vec<Part>,
+    /// For the keys of new epochs; `None` if there is none just now.
+    pub target: Option<Arc<SealTarget>>,
+}
+
+impl Room {
+    /// The room as it was when its last append became durable. Everyone is away until they return.
+    pub fn recover(
+        house: Arc<House>,
+        now: Millis,
+        unfinished: Unfinished,
+    ) -> Result<Self, ErrorCode> {
+        let Unfinished {
+            facts,
+            mut people,
+            recording,
+            parts,
+            target,
+        } = unfinished;
+        let mut room = Self::empty(house, facts, target);
+        people.sort_by_key(|person| person.track);
+        room.next_track = people.iter().map(|person| person.track + 1).max().unwrap_or(1);
+        for mut person in people {
+            // Who has no track had not joined, and their join token is gone.
+            let Some(track) = recording.tracks.get(&person.track) else {
+                continue;
+            };
+            person.sealer = Some(TrackSealer::resume(track));
+            person.stage = if track.ended { Stage::Left } else { Stage::In };
+            person.gone_since = now;
+            room.answered |= person.role == Role::Agent;
+            for epoch in &track.epochs {
+                room.history.push_epoch(&epoch.epoch);
+                room.epochs += 1;
+            }
+            room.people.push(person);
+        }
+        if room.people.first().is_none_or(|person| person.role != Role::Visitor) {
+            return Err(ErrorCode::Internal);
+        }
+        for part in parts {
+            if part.header.kind == PartKind::Data {
+                room.last += 1;
+                room.history.push_part(room.last, part);
+            }
+        }
+        room.durable = room.last;
+        // No key of before is left: every track begins a new epoch with its next event.
+        room.roster = 1;
+        room.began = true;
+        room.board_changed = true;
+        room.settle(now);
+        Ok(room)
+    }
+}

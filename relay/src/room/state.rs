@@ -1,0 +1,381 @@
+//! The pure core of a room: one conversation, told what happened, saying what to do about it.
+//!
+//! It reads no clock, no socket and no disk. Feed it with [`Room::handle`], [`Room::durable`],
+//! [`Room::failed`] and [`Room::tick`], then take its effects with [`Room::poll`] until there is
+//! none. What it promises:
+//!
+//! - `n` counts all events of the conversation from 1, without a gap.
+//! - Nothing is shown to anyone, and nothing acknowledged, before it is durable.
+//! - At most one append is on its way; what happens meanwhile goes with the next one.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use proto::consent::RecordingChoice;
+use proto::event::Role;
+use proto::wire::{ClientMessage, ServerMessage};
+use proto::{ErrorCode, Millis, ParticipantId, PublicKey, StaffId, Token, TrackNo};
+use rand_core::CryptoRng;
+use seal::manifest;
+use seal::spool::Record;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use super::durable::Pending;
+use super::effect::{Ask, Effect, SocketId};
+use super::facts::{Facts, House, SealTarget};
+use super::history::History;
+use super::person::{Participant, Stage};
+
+/// What happens to a room, other than durability and time.
+#[derive(Debug)]
+pub enum Command {
+    /// A participant's socket sent a message.
+    From(SocketId, ClientMessage),
+    /// A participant's first hello; the token was good.
+    Join(Box<Join>),
+    /// A participant comes back; the token was good.
+    Resume(Box<Resume>),
+    /// A socket is gone.
+    Gone(SocketId),
+    /// An agent's page has no longer anyone signed in.
+    SignedOut(StaffId),
+    /// So many wait before this visitor.
+    Ahead(u32),
+    /// The node's keys for new epochs have changed.
+    SealTo(Arc<SealTarget>),
+    /// The relay stops: what is in flight becomes durable, then everyone is told.
+    ShutDown,
+}
+
+/// See [`Command::Join`].
+#[derive(Debug)]
+pub struct Join {
+    /// Who.
+    pub participant: ParticipantId,
+    /// Under which name; checked by the edge. Ignored for agents.
+    pub name: Option<String>,
+    /// On which socket.
+    pub socket: SocketId,
+    /// For the next resume; its hash is stored.
+    pub resume: Token,
+}
+
+/// See [`Command::Resume`].
+#[derive(Debug)]
+pub struct Resume {
+    /// Who.
+    pub participant: ParticipantId,
+    /// The name as it was: used where a restarted relay has none.
+    pub name: Option<String>,
+    /// The last `n` that the client has without a gap.
+    pub have: u64,
+    /// On which socket.
+    pub socket: SocketId,
+    /// For the next resume; its hash is stored.
+    pub resume: Token,
+}
+
+/// An agent who wants in.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// Who.
+    pub staff: StaffId,
+    /// Whether they acknowledge that it is recorded.
+    pub recording: RecordingChoice,
+}
+
+/// What an agent who may come in is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimed {
+    /// Their chat track.
+    pub track: TrackNo,
+    /// What they acknowledge with the claim.
+    pub consent: manifest::Consent,
+}
+
+/// An agent whose acknowledgement is durable.
+#[derive(Debug, Clone)]
+pub struct Admitted {
+    /// As participant.
+    pub participant: ParticipantId,
+    /// Who.
+    pub staff: StaffId,
+    /// The name that the others see.
+    pub name: String,
+    /// Their chat track, from the claim.
+    pub track: TrackNo,
+    /// X25519.
+    pub key: PublicKey,
+    /// From the claim.
+    pub consent: manifest::Consent,
+}
+
+/// How far a room is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// People talk.
+    Open,
+    /// The end is on its way to the disk.
+    Ending,
+    /// Over; those who were away may fetch the end until then.
+    Ended { until: Millis },
+    /// What must be recorded cannot be.
+    Broken,
+    /// The relay stops.
+    Stopping,
+    /// Nothing more to do.
+    Finished,
+}
+
+/// A socket that waits until what was in flight when it came is durable.
+#[derive(Debug)]
+pub(super) struct Attaching {
+    pub(super) who: usize,
+    pub(super) socket: SocketId,
+    pub(super) have: u64,
+    pub(super) after: u64,
+    pub(super) resume: Token,
+    /// A join, not a return.
+    pub(super) first: bool,
+    /// A name that a restarted relay had not had.
+    pub(super) heard_again: bool,
+}
+
+/// An agent who has taken the session and not joined yet.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub(super) staff: StaffId,
+    pub(super) until: Millis,
+}
+
+/// One conversation.
+#[derive(Debug)]
+pub struct Room {
+    pub(super) house: Arc<House>,
+    pub(super) facts: Facts,
+    pub(super) target: Option<Arc<SealTarget>>,
+    pub(super) people: Vec<Participant>,
+    /// Counts changes of who is in the chat.
+    pub(super) roster: u32,
+    /// Counts data keys.
+    pub(super) epochs: u32,
+    pub(super) next_track: TrackNo,
+    pub(super) history: History,
+    pub(super) pending: VecDeque<Pending>,
+    pub(super) outbox: Vec<Record>,
+    /// The last `n` of the append that is on its way.
+    pub(super) in_flight: Option<u64>,
+    pub(super) last: u64,
+    pub(super) durable: u64,
+    pub(super) attaching: Vec<Attaching>,
+    pub(super) taken: Vec<Taken>,
+    pub(super) asks: Vec<Ask>,
+    pub(super) answered: bool,
+    pub(super) began: bool,
+    pub(super) ahead: u32,
+    pub(super) phase: Phase,
+    pub(super) board_changed: bool,
+    pub(super) on_board: bool,
+    pub(super) end: Option<(u64, Millis, Option<ParticipantId>)>,
+    pub(super) effects: VecDeque<Effect>,
+}
+
+impl Room {
+    /// A room for a visitor whose consent is durable. Their first key is made here, at the gate,
+    /// so that joining is cheap.
+    pub fn open(
+        house: Arc<House>,
+        facts: Facts,
+        target: Option<Arc<SealTarget>>,
+        visitor: Participant,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Self, ErrorCode> {
+        let mut room = Self::empty(house, facts, target);
+        room.next_track = visitor.track + 1;
+        room.people.push(visitor);
+        room.prepare(0, rng)?;
+        Ok(room)
+    }
+
+    pub(super) fn empty(house: Arc<House>, facts: Facts, target: Option<Arc<SealTarget>>) -> Self {
+        let history = History::new(house.history_bytes);
+        Self {
+            house,
+            facts,
+            target,
+            people: Vec::new(),
+            roster: 0,
+            epochs: 0,
+            next_track: 1,
+            history,
+            pending: VecDeque::new(),
+            outbox: Vec::new(),
+            in_flight: None,
+            last: 0,
+            durable: 0,
+            attaching: Vec::new(),
+            taken: Vec::new(),
+            asks: Vec::new(),
+            answered: false,
+            began: false,
+            ahead: 0,
+            phase: Phase::Open,
+            board_changed: false,
+            on_board: false,
+            end: None,
+            effects: VecDeque::new(),
+        }
+    }
+
+    /// Something happened.
+    pub fn handle(&mut self, now: Millis, command: Command, rng: &mut impl CryptoRng) {
+        match command {
+            Command::From(socket, message) => self.message(now, socket, message, rng),
+            Command::Join(join) => self.join(now, *join, rng),
+            Command::Resume(resume) => self.resume(now, *resume),
+            Command::Gone(socket) => self.gone(now, socket),
+            Command::SignedOut(staff) => self.signed_out(now, staff),
+            Command::Ahead(ahead) => self.queue_moved(ahead),
+            Command::SealTo(target) => {
+                if self.facts.recording.is_some() {
+                    self.target = Some(target);
+                }
+            }
+            Command::ShutDown => self.shut_down(),
+        }
+        self.settle(now);
+    }
+
+    /// The next thing to do.
+    pub fn poll(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// The session's unchanging facts.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// The last `n` that was given out.
+    pub fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// The last `n` that is durable.
+    pub fn durable_until(&self) -> u64 {
+        self.durable
+    }
+
+    /// After every input: the append, those who may be let in now, the board.
+    pub(super) fn settle(&mut self, now: Millis) {
+        self.flush();
+        self.attach_ready(now);
+        if self.phase == Phase::Stopping && self.pending.is_empty() && self.in_flight.is_none() {
+            self.close_everyone(Some(ErrorCode::ShuttingDown));
+            self.finish();
+        }
+        if core::mem::take(&mut self.board_changed) {
+            self.show_on_board();
+        }
+    }
+
+    fn shut_down(&mut self) {
+        if matches!(self.phase, Phase::Finished) {
+            return;
+        }
+        self.phase = match self.phase {
+            // Its end is kept first.
+            Phase::Ending => Phase::Ending,
+            _ => Phase::Stopping,
+        };
+        self.house = Arc::new(House {
+            after_end_ms: 0,
+            ..(*self.house).clone()
+        });
+    }
+
+    /// An event that was begun and could not be sealed leaves the record in pieces: stop.
+    pub(super) fn unsound(&mut self, now: Millis, code: ErrorCode) {
+        if matches!(code, ErrorCode::Internal | ErrorCode::RecordingUnavailable)
+            && self.phase == Phase::Open
+        {
+            tracing::error!(session = %self.facts.session, %code, "a room can no longer record");
+            self.failed(now);
+        }
+    }
+
+    pub(super) fn finish(&mut self) {
+        if self.phase != Phase::Finished {
+            self.phase = Phase::Finished;
+            self.board_changed = true;
+            self.effects.push_back(Effect::Finished);
+        }
+    }
+
+    pub(super) fn close_everyone(&mut self, code: Option<ErrorCode>) {
+        let waiting = core::mem::take(&mut self.attaching);
+        let sockets = waiting
+            .into_iter()
+            .map(|attaching| attaching.socket)
+            .chain(self.people.iter_mut().filter_map(|person| person.socket.take()));
+        for socket in sockets {
+            self.effects.push_back(Effect::Close(socket, code));
+        }
+    }
+
+    pub(super) fn person_of(&self, socket: SocketId) -> Option<usize> {
+        self.people
+            .iter()
+            .position(|person| person.socket == Some(socket))
+    }
+
+    pub(super) fn index_of(&self, participant: ParticipantId) -> Option<usize> {
+        self.people
+            .iter()
+            .position(|person| person.id == participant)
+    }
+
+    /// Agents who are in, with a socket or without.
+    pub(super) fn agents(&self) -> impl Iterator<Item = &Participant> {
+        self.people
+            .iter()
+            .filter(|person| person.stage == Stage::In && person.role == Role::Agent)
+    }
+
+    pub(super) fn frame_to(&mut self, who: usize, frame: Utf8Bytes) {
+        if let Some(socket) = self.people.get(who).and_then(|person| person.socket) {
+            self.effects.push_back(Effect::Frame(socket, frame));
+        }
+    }
+
+    pub(super) fn tell(&mut self, who: usize, message: &ServerMessage) {
+        self.frame_to(who, to_frame(message));
+    }
+
+    /// The same bytes to everyone who is there, but not to `but`.
+    pub(super) fn tell_others(&mut self, but: Option<usize>, frame: &Utf8Bytes) {
+        for (index, person) in self.people.iter().enumerate() {
+            if let Some(socket) = person.socket
+                && but != Some(index)
+            {
+                self.effects.push_back(Effect::Frame(socket, frame.clone()));
+            }
+        }
+    }
+}
+
+/// A message as the bytes of its frame.
+pub fn to_frame(message: &ServerMessage) -> Utf8Bytes {
+    // These types have no map with keys that are not text, the one thing that could fail.
+    serde_json::to_string(message).unwrap_or_default().into()
+}
+
+/// The frame that tells of an error.
+pub fn error_frame(code: ErrorCode, cid: Option<u64>, retry_ms: Option<u64>) -> Utf8Bytes {
+    to_frame(&ServerMessage::Error {
+        code,
+        message: code.message().to_owned(),
+        cid,
+        retry_ms,
+    })
+}

@@ -1,0 +1,231 @@
+//! What people in a room send: messages, signals, marks, and agents' orders.
+
+use proto::event::{ChatEvent, LeaveReason};
+use proto::wire::{ClientMessage, ServerMessage};
+use proto::notice::Modality;
+use proto::{ErrorCode, Millis, StaffId};
+use rand_core::CryptoRng;
+
+use super::durable::What;
+use super::effect::{Ask, SocketId};
+use super::person::Stage;
+use super::state::{Phase, Room, error_frame, to_frame};
+
+impl Room {
+    pub(super) fn message(
+        &mut self,
+        now: Millis,
+        socket: SocketId,
+        message: ClientMessage,
+        rng: &mut impl CryptoRng,
+    ) {
+        // A socket that was superseded or closed meanwhile has nothing more to say here.
+        let Some(who) = self.person_of(socket) else {
+            return;
+        };
+        let cid = match &message {
+            ClientMessage::Say { cid, .. } => Some(*cid),
+            _ => None,
+        };
+        if self.people.get(who).is_none_or(|person| person.stage != Stage::In) {
+            return;
+        }
+        let done = match message {
+            _ if self.phase != Phase::Open => Err(self.closed_reason()),
+            ClientMessage::Say { cid, text } => self.say(now, who, cid, text, rng),
+            ClientMessage::Typing { on } => self.typing(who, on),
+            ClientMessage::Mark { delivered, read } => self.mark(who, delivered, read),
+            ClientMessage::Invite { to } => self.ask(now, who, Some(to), false, rng),
+            ClientMessage::Transfer { to } => self.ask(now, who, to, true, rng),
+            ClientMessage::Leave {} => self.leave_by_order(now, who, rng),
+            ClientMessage::End {} => self.end(now, Some(who), rng),
+        };
+        if let Err(code) = done {
+            self.refuse(who, code, cid);
+            self.unsound(now, code);
+        }
+    }
+
+    pub(super) fn refuse(&mut self, who: usize, code: ErrorCode, cid: Option<u64>) {
+        metrics::counter!(crate::telemetry::counted::REFUSED, "code" => code.name()).increment(1);
+        self.frame_to(who, error_frame(code, cid, None));
+    }
+
+    /// Why nothing can be said in a room that is not open.
+    pub(super) fn closed_reason(&self) -> ErrorCode {
+        match self.phase {
+            Phase::Broken => ErrorCode::RecordingUnavailable,
+            Phase::Stopping => ErrorCode::ShuttingDown,
+            _ => ErrorCode::SessionEnded,
+        }
+    }
+
+    fn say(
+        &mut self,
+        now: Millis,
+        who: usize,
+        cid: u64,
+        text: String,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), ErrorCode> {
+        let limits = self.house.limits;
+        let answered = self.answered;
+        let person = self.people.get(who).ok_or(ErrorCode::Internal)?;
+        if cid <= person.cid {
+            return self.say_again(who, cid);
+        }
+        if !person.consent.modalities.contains(&Modality::Chat) {
+            return Err(ErrorCode::ConsentMissing);
+        }
+        if text.trim().is_empty() {
+            return Err(ErrorCode::TextEmpty);
+        }
+        if text.len() > limits.text_bytes as usize {
+            return Err(ErrorCode::TextTooLong);
+        }
+        if person.unacknowledged >= limits.unacknowledged {
+            return Err(ErrorCode::TooManyUnacknowledged);
+        }
+        if !answered && !person.is_agent() && person.said >= limits.unanswered {
+            return Err(ErrorCode::TooManyUnanswered);
+        }
+        let participant = person.id;
+        let n = self.last + 1;
+        let frame = to_frame(&ServerMessage::Said {
+            n,
+            at: now,
+            participant,
+            cid,
+            text: text.clone(),
+        });
+        let event = ChatEvent::Said {
+            n,
+            at: now,
+            cid,
+            text,
+        };
+        let sealed = self.seal_event(who, &event, rng)?;
+        self.take(now, who, What::Said { cid, frame, sealed });
+        if let Some(person) = self.people.get_mut(who) {
+            person.cid = cid;
+            person.unacknowledged += 1;
+            person.said = person.said.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    /// The same number again: acknowledged again, or about to be; never doubled.
+    fn say_again(&mut self, who: usize, cid: u64) -> Result<(), ErrorCode> {
+        let on_its_way = self
+            .pending
+            .iter()
+            .any(|pending| pending.who == who && pending.is_said(cid));
+        if on_its_way {
+            return Ok(());
+        }
+        let acked = self
+            .people
+            .get(who)
+            .and_then(|person| person.acks.iter().find(|acked| acked.cid == cid).copied())
+            .ok_or(ErrorCode::OutOfOrder)?;
+        self.tell(
+            who,
+            &ServerMessage::Ack {
+                cid,
+                n: acked.n,
+                at: acked.at,
+                sealed: acked.sealed,
+            },
+        );
+        Ok(())
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "one shape for every message")]
+    fn typing(&mut self, who: usize, on: bool) -> Result<(), ErrorCode> {
+        if let Some(participant) = self.people.get(who).map(|person| person.id) {
+            let frame = to_frame(&ServerMessage::Typing { participant, on });
+            self.tell_others(Some(who), &frame);
+        }
+        Ok(())
+    }
+
+    fn mark(&mut self, who: usize, delivered: u64, read: u64) -> Result<(), ErrorCode> {
+        if delivered > self.durable || read > delivered {
+            return Err(ErrorCode::OutOfOrder);
+        }
+        let person = self.people.get_mut(who).ok_or(ErrorCode::Internal)?;
+        if delivered <= person.delivered && read <= person.read {
+            return Ok(());
+        }
+        person.delivered = person.delivered.max(delivered);
+        person.read = person.read.max(read);
+        let marks = ServerMessage::Marks {
+            participant: person.id,
+            delivered: person.delivered,
+            read: person.read,
+        };
+        self.tell_others(Some(who), &to_frame(&marks));
+        Ok(())
+    }
+
+    /// An agent asks another in, or hands the session on.
+    fn ask(
+        &mut self,
+        now: Millis,
+        who: usize,
+        to: Option<StaffId>,
+        handover: bool,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), ErrorCode> {
+        let person = self.people.get(who).ok_or(ErrorCode::Internal)?;
+        let (Some(by), participant) = (person.staff, person.id) else {
+            return Err(ErrorCode::NotPermitted);
+        };
+        if to == Some(by) || self.agents().any(|agent| to.is_some() && agent.staff == to) {
+            return Err(ErrorCode::AlreadyTaken);
+        }
+        let by_name = person.name.clone();
+        let n = self.last + 1;
+        let event = ChatEvent::Asked {
+            n,
+            at: now,
+            to,
+            handover,
+        };
+        self.seal_event(who, &event, rng)?;
+        let frame = to_frame(&ServerMessage::Asked {
+            n,
+            at: now,
+            participant,
+            handover,
+        });
+        self.take(now, who, What::Asked { frame });
+        self.asks.retain(|ask| ask.by != by);
+        self.asks.push(Ask {
+            to,
+            by,
+            by_name,
+            handover,
+        });
+        self.board_changed = true;
+        Ok(())
+    }
+
+    fn leave_by_order(
+        &mut self,
+        now: Millis,
+        who: usize,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), ErrorCode> {
+        let person = self.people.get(who).ok_or(ErrorCode::Internal)?;
+        let another_stays = self
+            .people
+            .iter()
+            .enumerate()
+            .any(|(index, other)| index != who && other.is_agent() && other.stage == Stage::In);
+        if !person.is_agent() || !another_stays {
+            return Err(ErrorCode::NotPermitted);
+        }
+        self.leave(now, who, LeaveReason::Left, rng)
+    }
+}

@@ -1,0 +1,87 @@
+//! What time does to a room.
+
+use proto::event::LeaveReason;
+use proto::Millis;
+use rand_core::CryptoRng;
+
+use super::effect::{Change, Effect};
+use super::person::Stage;
+use super::state::{Phase, Room};
+
+/// A join token may be spent in its last moment: the room waits a little longer.
+const GRACE_MS: i64 = 5_000;
+
+impl Room {
+    /// When [`Room::tick`] is due, if time passing would change anything.
+    pub fn deadline(&self) -> Option<Millis> {
+        match self.phase {
+            Phase::Open if !self.began => Some(self.give_up_at()),
+            Phase::Open => {
+                let gone = self
+                    .people
+                    .iter()
+                    .filter(|person| self.is_away(person))
+                    .map(|person| person.gone_since.plus(self.house.return_ms));
+                let taken = self.taken.iter().map(|taken| taken.until);
+                gone.chain(taken).min()
+            }
+            Phase::Ended { until } => Some(until),
+            Phase::Ending | Phase::Broken | Phase::Stopping | Phase::Finished => None,
+        }
+    }
+
+    /// Time has passed.
+    pub fn tick(&mut self, now: Millis, rng: &mut impl CryptoRng) {
+        match self.phase {
+            Phase::Open if !self.began => {
+                if now >= self.give_up_at() {
+                    self.effects
+                        .push_back(Effect::Keep(Change::Ended(now.whole_seconds())));
+                    self.finish();
+                }
+            }
+            Phase::Open => self.tick_open(now, rng),
+            Phase::Ended { until } if now >= until => self.finish(),
+            _ => {}
+        }
+        self.settle(now);
+    }
+
+    fn tick_open(&mut self, now: Millis, rng: &mut impl CryptoRng) {
+        let before = self.taken.len();
+        self.taken.retain(|taken| now < taken.until);
+        self.board_changed |= self.taken.len() != before;
+        for who in 0..self.people.len() {
+            let Some(person) = self.people.get(who) else {
+                break;
+            };
+            if !self.is_away(person) || now < person.gone_since.plus(self.house.return_ms) {
+                continue;
+            }
+            // Without its visitor a session is over; without its agents it goes back to the queue.
+            let done = if person.is_agent() {
+                self.leave(now, who, LeaveReason::Gone, rng)
+            } else {
+                self.end(now, None, rng)
+            };
+            if let Err(code) = done {
+                self.unsound(now, code);
+            }
+            if self.phase != Phase::Open {
+                break;
+            }
+        }
+    }
+
+    fn is_away(&self, person: &super::person::Participant) -> bool {
+        let comes = self
+            .attaching
+            .iter()
+            .any(|attaching| self.people.get(attaching.who).map(|p| p.id) == Some(person.id));
+        person.stage == Stage::In && person.socket.is_none() && !comes
+    }
+
+    fn give_up_at(&self) -> Millis {
+        self.facts.since.plus(self.house.join_ms + GRACE_MS)
+    }
+}
