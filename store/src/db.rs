@@ -2,6 +2,7 @@
 //! between the engines at run time is in this file; what differs in a table's definition is in
 //! [`crate::schema`].
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use sqlx::{
@@ -219,15 +220,15 @@ impl Tx {
 }
 
 /// Begins and takes the role on in one round trip.
-async fn begin(
-    pool: &PgPool,
+fn begin<'a>(
+    pool: &'a PgPool,
     name: &'static str,
     begin: &str,
     become_it: &str,
-) -> Result<Transaction<'static, Postgres>> {
-    pool.begin_with(AssertSqlSafe(format!("{begin}; {become_it}")))
-        .await
-        .map_err(|e| failed(name, &e))
+) -> Pin<Box<dyn Future<Output = Result<Transaction<'static, Postgres>>> + Send + 'a>> {
+    let sql = AssertSqlSafe(format!("{begin}; {become_it}"));
+    // The type is written out for whoever spawns a call of this crate: see `open::opening`.
+    Box::pin(async move { pool.begin_with(sql).await.map_err(|e| failed(name, &e)) })
 }
 
 fn sqlite_query(

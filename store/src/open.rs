@@ -1,6 +1,7 @@
 //! The tenants that are open: opened when first used, the longest unused one closed to make room.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use proto::TenantId;
@@ -70,7 +71,7 @@ impl OpenTenants {
     /// when the last call that uses it ends.
     pub(crate) async fn plane(&self, inner: &Inner, id: TenantId) -> Result<Arc<Plane>> {
         let cell = self.cell(id);
-        let plane = cell.get_or_try_init(|| open(inner, id)).await?;
+        let plane = cell.get_or_try_init(|| opening(inner, id)).await?;
         Ok(Arc::clone(plane))
     }
 
@@ -116,6 +117,15 @@ impl OpenTenants {
     fn slots(&self) -> std::sync::MutexGuard<'_, Slots> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Its type is written out so that whoever spawns a call of this crate need not be shown that
+/// sqlx's futures can move between threads: the compiler cannot yet prove that for any lifetime.
+fn opening(
+    inner: &Inner,
+    id: TenantId,
+) -> Pin<Box<dyn Future<Output = Result<Arc<Plane>>> + Send + '_>> {
+    Box::pin(open(inner, id))
 }
 
 async fn open(inner: &Inner, id: TenantId) -> Result<Arc<Plane>> {

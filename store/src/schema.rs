@@ -232,8 +232,10 @@ impl Schema {
             return Ok(());
         }
         let done = usize::try_from(found).unwrap_or(usize::MAX);
-        for sql in self.versions.iter().skip(done).copied().flatten() {
-            tx.define(sql).await?;
+        for version in self.versions.get(done..).unwrap_or_default() {
+            for sql in *version {
+                tx.define(sql).await?;
+            }
         }
         tx.run(
             "INSERT INTO schema_version (one, version) VALUES (1, $1)
