@@ -118,7 +118,11 @@ export class TalkView extends HTMLElement {
       told.push(words.t('retrying'));
       offer = [words.t('try_now'), () => connection.start()];
     } else if (connection.code) {
-      told.push(refusal(connection.code));
+      told.push(connection.code === 'already_taken' ? words.t('colleague_there') : refusal(connection.code));
+      offer = [words.t('close'), () => {
+        connection.code = null;
+        this.#notify(talk);
+      }];
     }
     if (conversation.damaged) told.push(words.t('damaged'));
     if (conversation.unreadable > 0) told.push(words.t('unreadable', { n: conversation.unreadable }));

@@ -117,6 +117,7 @@ export default {
   event_ended_theirs: '{who} hat das Gespräch beendet',
   event_ended_nobody: 'Niemand kam rechtzeitig zurück',
 
+  colleague_there: 'Diese Person ist schon im Gespräch. Nichts wurde geändert.',
   retrying: 'Keine Verbindung zum Relay. Bestätigtes ist gesichert; was Sie jetzt schreiben, wird gesendet, sobald sie wieder da ist. Es wird von selbst weiter versucht.',
   over: 'Dieses Gespräch endete um {at}.',
   you_left: 'Sie sind nicht mehr in diesem Gespräch. Was darin gesagt wurde, wird behalten, wie der Hinweis es sagt.',

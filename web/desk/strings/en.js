@@ -117,6 +117,7 @@ export default {
   event_ended_theirs: '{who} ended the conversation',
   event_ended_nobody: 'Nobody came back in time',
 
+  colleague_there: 'This colleague is in the conversation already. Nothing was changed.',
   retrying: 'No connection to the relay. What was confirmed is kept; what you write now is sent when it is back. It tries again by itself.',
   over: 'This conversation ended at {at}.',
   you_left: 'You are no longer in this conversation. What was said in it is kept as its notice says.',
