@@ -31,6 +31,8 @@ mod sqlite;
 mod staff;
 mod store;
 mod tenant;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod tokens;
 mod value;
 mod wraps;

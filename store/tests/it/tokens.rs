@@ -1,0 +1,214 @@
+//! Join and resume tokens: single use, one generation of grace, also when many come at once.
+
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use proto::{Hash32, Millis};
+use store::{JoinToken, StoreError, Tenant};
+
+use crate::bench::{Bench, NOW, hash, on_both_engines};
+
+on_both_engines!(
+    a_join_token_is_good_once,
+    of_many_who_show_one_join_token_at_once_one_joins,
+    an_expired_join_token_is_refused,
+    a_resume_token_is_replaced_at_each_use_with_one_generation_of_grace,
+    of_many_who_show_one_resume_token_at_once_two_come_back,
+    two_processes_rotating_one_token_agree,
+    a_resume_token_lives_no_longer_than_its_session_allows,
+    a_page_that_reloads_can_be_given_another_join_token,
+    expired_tokens_are_purged_and_others_stay,
+    any_sequence_of_uses_keeps_exactly_two_tokens_alive,
+);
+
+const LATER: Millis = Millis(NOW.0 + 3_600_000);
+
+async fn a_join_token_is_good_once(bench: Bench) {
+    let shop = bench.shop("shop").await;
+    let visitor = shop.visitor().await;
+    let t = &shop.tenant;
+    let join = visitor.join.hash;
+    let joined = t.redeem_join(join, hash(), LATER, NOW).await.unwrap();
+    let joined = joined.unwrap();
+    assert_eq!(joined.participant, visitor.participant);
+    assert_eq!(joined.session, visitor.session);
+    let again = t.redeem_join(join, hash(), LATER, NOW).await.unwrap();
+    assert_eq!(again, None);
+}
+
+async fn of_many_who_show_one_join_token_at_once_one_joins(bench: Bench) {
+    let shop = bench.shop("shop").await;
+    let join = shop.visitor().await.join.hash;
+    let other = bench.open_again().await;
+    let other = other.tenant_by_slug("shop").await.unwrap();
+    let tries = (0..20).map(|i| {
+        let tenant = if i % 2 == 0 { &shop.tenant } else { &other };
+        let tenant = tenant.clone();
+        tokio::spawn(async move { tenant.redeem_join(join, hash(), LATER, NOW).await })
+    });
+    let mut joined = 0;
+    for one in tries.collect::<Vec<_>>() {
+        joined += usize::from(one.await.unwrap().unwrap().is_some());
+    }
+    assert_eq!(joined, 1);
+}
+
+async fn an_expired_join_token_is_refused(bench: Bench) {
+    let shop = bench.shop("shop").await;
+    let join = shop.visitor().await.join;
+    let t = &shop.tenant;
+    let late = t.redeem_join(join.hash, hash(), LATER, join.expires).await;
+    assert_eq!(late.unwrap(), None);
+    let in_time = join.expires.plus(-1);
+    let joined = t.redeem_join(join.hash, hash(), LATER, in_time).await;
+    assert!(joined.unwrap().is_some());
+}
+
+/// A visitor who has joined, and their resume token.
+async fn joined(bench: &Bench) -> (crate::bench::Shop, store::NewConsent, Hash32) {
+    let shop = bench.shop("shop").await;
+    let visitor = shop.visitor().await;
+    let first = hash();
+    let joined = shop
+        .tenant
+        .redeem_join(visitor.join.hash, first, LATER, NOW);
+    joined.await.unwrap().unwrap();
+    (shop, visitor, first)
+}
+
+async fn rotate(tenant: &Tenant, presented: Hash32, fresh: Hash32) -> Option<bool> {
+    let resumed = tenant.rotate_resume(presented, fresh, LATER, NOW).await;
+    resumed.unwrap().map(|resumed| resumed.grace)
+}
+
+async fn a_resume_token_is_replaced_at_each_use_with_one_generation_of_grace(bench: Bench) {
+    let (shop, visitor, first) = joined(&bench).await;
+    let t = &shop.tenant;
+    let (second, third, fourth) = (hash(), hash(), hash());
+    let back = t.rotate_resume(first, second, LATER, NOW).await.unwrap();
+    let back = back.unwrap();
+    assert_eq!(back.participant, visitor.participant);
+    assert_eq!(back.session, visitor.session);
+    assert!(!back.grace);
+    // The welcome with the second was lost: the first is good once more, and not twice.
+    assert_eq!(rotate(t, first, third).await, Some(true));
+    assert_eq!(rotate(t, first, hash()).await, None);
+    // The second is now the one before the newest; using the newest makes it stale.
+    assert_eq!(rotate(t, third, fourth).await, Some(false));
+    assert_eq!(rotate(t, second, hash()).await, None);
+    assert_eq!(rotate(t, hash(), hash()).await, None);
+}
+
+async fn of_many_who_show_one_resume_token_at_once_two_come_back(bench: Bench) {
+    let (shop, _, first) = joined(&bench).await;
+    let tries = (0..30).map(|_| {
+        let tenant = shop.tenant.clone();
+        tokio::spawn(async move { rotate(&tenant, first, hash()).await })
+    });
+    let mut outcomes: HashMap<_, usize> = HashMap::new();
+    for one in tries.collect::<Vec<_>>() {
+        *outcomes.entry(one.await.unwrap()).or_default() += 1;
+    }
+    let expected = HashMap::from([(Some(false), 1), (Some(true), 1), (None, 28)]);
+    assert_eq!(outcomes, expected);
+}
+
+async fn two_processes_rotating_one_token_agree(bench: Bench) {
+    let (shop, _, mut token) = joined(&bench).await;
+    let other = bench.open_again().await;
+    let other = other.tenant_by_slug("shop").await.unwrap();
+    for _ in 0..20 {
+        let (one, two) = (hash(), hash());
+        let (a, b) = tokio::join!(rotate(&shop.tenant, token, one), rotate(&other, token, two));
+        token = match (a, b) {
+            (Some(false), Some(true)) => two,
+            (Some(true), Some(false)) => one,
+            neither => panic!("one is the use and one is the grace, not {neither:?}"),
+        };
+    }
+}
+
+async fn a_resume_token_lives_no_longer_than_its_session_allows(bench: Bench) {
+    let (shop, visitor, first) = joined(&bench).await;
+    let t = &shop.tenant;
+    let end = NOW.plus(10_000);
+    let last = end.plus(600_000);
+    t.end_session(visitor.session, end, last).await.unwrap();
+    let second = hash();
+    // Resuming after the end works for a while, and does not make that while longer.
+    let back = t.rotate_resume(first, second, LATER, end).await.unwrap();
+    assert!(back.is_some());
+    let late = t.rotate_resume(second, hash(), LATER, last).await.unwrap();
+    assert_eq!(late, None);
+    let just = t.rotate_resume(second, hash(), LATER, last.plus(-1)).await;
+    assert!(just.unwrap().is_some());
+}
+
+async fn a_page_that_reloads_can_be_given_another_join_token(bench: Bench) {
+    let (shop, visitor, first) = joined(&bench).await;
+    let t = &shop.tenant;
+    let join = JoinToken {
+        hash: hash(),
+        expires: NOW.plus(60_000),
+    };
+    t.put_join(visitor.participant, join).await.unwrap();
+    let fresh = hash();
+    let again = t.redeem_join(join.hash, fresh, LATER, NOW).await.unwrap();
+    assert_eq!(again.unwrap().participant, visitor.participant);
+    // Joining anew ends the resume tokens from before.
+    assert_eq!(rotate(t, first, hash()).await, None);
+    assert_eq!(rotate(t, fresh, hash()).await, Some(false));
+    let nobody = shop.consent().participant;
+    let refused = t.put_join(nobody, join).await;
+    assert!(matches!(refused, Err(StoreError::NotFound)));
+}
+
+async fn expired_tokens_are_purged_and_others_stay(bench: Bench) {
+    let (shop, _, first) = joined(&bench).await;
+    let waiting = shop.visitor().await.join;
+    let t = &shop.tenant;
+    assert_eq!(t.purge_tokens(NOW).await.unwrap(), 0);
+    assert_eq!(t.purge_tokens(waiting.expires).await.unwrap(), 1);
+    assert_eq!(rotate(t, first, hash()).await, Some(false));
+    assert_eq!(t.purge_tokens(LATER).await.unwrap(), 1);
+    assert_eq!(t.purge_tokens(LATER).await.unwrap(), 0);
+}
+
+/// A model in four lines: the newest token and the one before it are good, and nothing else is.
+async fn any_sequence_of_uses_keeps_exactly_two_tokens_alive(bench: Bench) {
+    let runtime = tokio::runtime::Handle::current();
+    let check = move || {
+        let config = Config {
+            cases: 24,
+            failure_persistence: None,
+            ..Config::default()
+        };
+        let shop = runtime.block_on(bench.shop("shop"));
+        // Which of the tokens so far is shown next, counted from the newest.
+        let uses = proptest::collection::vec(0_usize..5, 1..24);
+        let run = TestRunner::new(config).run(&uses, |uses| {
+            runtime.block_on(async {
+                let visitor = shop.visitor().await;
+                let mut given = vec![hash()];
+                let join = visitor.join.hash;
+                let joined = shop.tenant.redeem_join(join, given[0], LATER, NOW).await;
+                prop_assert!(joined.unwrap().is_some());
+                for back in uses {
+                    let at = given.len().checked_sub(back + 1);
+                    let presented = at.map_or_else(hash, |at| given[at]);
+                    let fresh = hash();
+                    let expected = (at.is_some() && back < 2).then_some(back == 1);
+                    let got = rotate(&shop.tenant, presented, fresh).await;
+                    prop_assert_eq!(got, expected);
+                    if got.is_some() {
+                        given.push(fresh);
+                    }
+                }
+                Ok(())
+            })
+        });
+        run.unwrap();
+    };
+    tokio::task::spawn_blocking(check).await.unwrap();
+}
