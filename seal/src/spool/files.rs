@@ -49,14 +49,17 @@ pub trait SpoolFile: Send + 'static {
     fn finish(&mut self, length: u64) -> io::Result<()>;
 }
 
-/// Segments as files `00000001.spool` in a folder.
-#[derive(Debug, Clone)]
+/// Segments as files `00000001.spool` in a folder, which belongs to one process at a time.
+#[derive(Debug)]
 pub struct Disk {
     directory: PathBuf,
+    /// Held while this lives; the system lets go of it when the process dies.
+    _lock: File,
 }
 
 impl Disk {
-    /// The folder, which is made if it is missing, readable by its owner only.
+    /// The folder, which is made if it is missing, readable by its owner only. Fails with
+    /// [`io::ErrorKind::WouldBlock`] if another process writes it.
     pub fn open(directory: &Path) -> io::Result<Self> {
         use std::os::unix::fs::DirBuilderExt as _;
         std::fs::DirBuilder::new()
@@ -71,8 +74,16 @@ impl Disk {
             };
             File::open(parent)?.sync_all()?;
         }
+        let lock = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(directory.join("lock"))?;
+        lock.try_lock()?;
         Ok(Self {
             directory: directory.to_owned(),
+            _lock: lock,
         })
     }
 

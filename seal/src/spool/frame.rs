@@ -74,6 +74,14 @@ pub fn segment_header(number: u64) -> [u8; SEGMENT_HEADER] {
     out
 }
 
+/// Whether `bytes` begin with the header of some segment.
+pub(super) fn is_segment_header(bytes: &[u8]) -> bool {
+    let number = bytes.get(20..28).and_then(|n| <[u8; 8]>::try_from(n).ok());
+    number.is_some_and(|number| {
+        bytes.get(..SEGMENT_HEADER) == Some(&segment_header(u64::from_be_bytes(number)))
+    })
+}
+
 /// Appends `record` to `out` as one frame. Nothing is appended if it does not fit into one.
 pub fn encode(record: &Record, out: &mut Vec<u8>) -> Result<(), Bad> {
     let start = out.len();

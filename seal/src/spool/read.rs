@@ -240,10 +240,28 @@ impl<'a> Segment<'a> {
             self.at = SEGMENT_HEADER;
             return Some(());
         }
-        if self.rest().is_empty() {
+        let rest = self.rest();
+        if rest.is_empty() {
             return None;
         }
-        self.bad(Bad::SegmentHeader)
+        if !self.complete {
+            self.needs_all = true;
+            return None;
+        }
+        // A header that is only altered costs nothing; one of another segment, or none, everything.
+        let after = rest.get(SEGMENT_HEADER..).map(frame::parse);
+        let length = match after {
+            Some(Parsed::Frame { .. }) if !frame::is_segment_header(rest) => SEGMENT_HEADER,
+            _ if self.newest => return self.bad(Bad::SegmentHeader),
+            _ => rest.len(),
+        };
+        self.damage.push(Damage {
+            at: self.here(length),
+            kind: DamageKind::Frame(Bad::SegmentHeader),
+            tail: false,
+        });
+        self.at = length;
+        Some(())
     }
 }
 
