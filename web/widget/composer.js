@@ -23,7 +23,7 @@ export class Composer extends HTMLElement {
     super();
     this.#words = words;
     this.#connection = connection;
-    this.#text = h('textarea', { rows: 1, dir: 'auto', 'aria-label': words.t('write'), placeholder: words.t('write'), 'aria-describedby': 'note',
+    this.#text = h('textarea', { rows: 1, 'aria-label': words.t('write'), placeholder: words.t('write'), 'aria-describedby': 'note',
       enterkeyhint: 'send', oninput: () => this.#typed(), onkeydown: (/** @type {KeyboardEvent} */ event) => {
         if (event.key !== 'Enter' || event.shiftKey || event.isComposing || matchMedia('(pointer: coarse)').matches) return;
         event.preventDefault();
@@ -85,6 +85,7 @@ export class Composer extends HTMLElement {
   }
 
   #grow() {
+    this.#text.dir = this.#text.value ? 'auto' : '';
     this.#text.style.blockSize = 'auto';
     this.#text.style.blockSize = `${this.#text.scrollHeight + 2}px`;
   }

@@ -9,11 +9,10 @@ import { Log } from './log.js';
 
 /**
  * The receipt: the secret, the signed consent, and where each message stands in the record.
- * @param {Words} _words
  * @param {Kept} kept
  * @param {Conversation} conversation
  */
-export function saveReceipt(_words, kept, conversation) {
+export function saveReceipt(kept, conversation) {
   const { session, recording, me, items } = conversation;
   const messages = items.filter((item) => item.sealed).map(({ n, at, sealed }) => ({ n, at, ...sealed }));
   save('vestibule-receipt.json', 'application/json', JSON.stringify({

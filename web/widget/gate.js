@@ -67,7 +67,7 @@ export class Gate extends HTMLElement {
     const page = this.#page;
     const { words } = page;
     const spoken = { lang: notice.language, dir: direction(notice.language) };
-    const name = h('input', { type: 'text', id: 'name', value: this.#name, maxlength: NAME_MAX, autocomplete: 'off', dir: 'auto',
+    const name = h('input', { type: 'text', id: 'name', value: this.#name, maxlength: NAME_MAX, autocomplete: 'off',
       'aria-describedby': 'no-name' });
     const agree = h('button', { class: 'primary', type: 'submit' });
     const recorded = h('p');
@@ -76,7 +76,7 @@ export class Gate extends HTMLElement {
       agree.setAttribute('aria-disabled', String(none));
       const chat = this.#chosen.size === 1 && this.#chosen.has('chat');
       fill(agree, words.t(none ? 'choose_one' : this.#unrecorded ? 'agree_unrecorded' : chat ? 'agree' : 'agree_talk'));
-      fill(recorded, this.#unrecorded ? words.t('not_recorded')
+      fill(recorded, this.#unrecorded ? words.t('nothing_kept')
         : h('span', { class: 'recorded fact', ...spoken }, notice.retention_text));
     };
     update();
@@ -91,7 +91,7 @@ export class Gate extends HTMLElement {
         h('fieldset', null, h('legend', null, words.t('how')),
           h('div', { class: 'row' }, ...view.modalities.map((modality) => this.#toggle(modality, update)))),
         h('div', null, h('label', { for: 'name' }, words.t('call_me')),
-          h('div', { class: 'field' }, name, h('button', { class: 'plain icon', type: 'button', 'aria-label': words.t('another'),
+          h('div', { class: 'field' }, name, h('button', { class: 'icon', type: 'button', 'aria-label': words.t('another'),
             title: words.t('another'), onclick: () => { name.value = this.#suggest(); } },
             icon('M20 11a8 8 0 1 0-2.3 6.3M20 5v6h-6'))),
           h('p', { id: 'no-name', class: 'small soft', ...spoken }, notice.name_not_needed)),

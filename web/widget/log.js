@@ -99,7 +99,7 @@ export class Log extends HTMLElement {
       row(`n${item.n}`, `${name}${progress}${first}${tail}`, () => this.#said(item, { name: first && !mine ? name : '', mine, progress, tail }));
     });
     for (const pending of conversation.pending) {
-      row(`c${pending.cid}`, `${pending.refused}${this.#connection.state === 'open'}`, () => this.#pending(pending));
+      row(`c${pending.cid}`, `${pending.refused}${this.#connection.state}`, () => this.#pending(pending));
     }
     for (const [key, { node }] of this.#rows) {
       if (keep.has(key)) continue;
@@ -107,6 +107,7 @@ export class Log extends HTMLElement {
       this.#rows.delete(key);
     }
     fill(this.#extra, this.#card());
+    this.#typing.hidden = conversation.ended !== null;
     fill(this.#typing, [...conversation.typing].map((who) => this.#words.t('typing', { name: conversation.nameOf(who) || this.#words.t('someone') })).join(' '));
     if (follow || conversation.pending.length > 0) this.#bottom();
     else if (this.#rows.size > before) this.#down.hidden = false;
@@ -145,7 +146,8 @@ export class Log extends HTMLElement {
   #said(item, { name, mine, progress, tail }) {
     return h('li', { class: mine ? 'mine' : 'theirs' },
       name && h('p', { class: 'meta' }, name),
-      h('p', { class: 'bubble', dir: 'auto' }, h('span', { class: 'visually-hidden' }, mine ? `${this.#words.t('you')}: ` : ''), item.text),
+      mine && h('span', { class: 'visually-hidden' }, this.#words.t('you')),
+      h('p', { class: 'bubble', dir: 'auto' }, item.text),
       tail && h('p', { class: 'meta' }, this.#time(item), mine && ` · ${this.#words.t(progress === 'kept' ? 'sent' : progress)} `,
         mine && h('span', { 'aria-hidden': 'true' }, progress === 'kept' ? '✓' : '✓✓')));
   }
@@ -154,10 +156,10 @@ export class Log extends HTMLElement {
   #pending(pending) {
     const { refused, text } = pending;
     const words = this.#words;
-    const state = refused ? 'refused' : this.#connection.state === 'open' ? 'sending' : 'waits';
+    const state = refused || this.#connection.conversation.ended ? 'refused' : this.#connection.state === 'open' ? 'sending' : 'waits';
     return h('li', { class: `mine ${state}` }, h('p', { class: 'bubble', dir: 'auto' }, text),
       h('p', { class: 'meta' }, words.t(state)),
-      refused && h('div', { role: 'alert' }, h('p', { class: 'small' }, words.t(words.has(`e_${refused}`) ? `e_${refused}` : 'e_internal')),
+      refused && !this.#connection.conversation.ended && h('div', { role: 'alert' }, h('p', { class: 'small' }, words.t(words.has(`e_${refused}`) ? `e_${refused}` : 'e_internal')),
         h('div', { class: 'row' },
           h('button', { type: 'button', onclick: () => this.#connection.settle(pending, true) }, words.t('try_again')),
           h('button', { type: 'button', onclick: () => this.#connection.settle(pending, false) }, words.t('discard')))));

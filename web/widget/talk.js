@@ -128,9 +128,10 @@ export class Talk extends HTMLElement {
         } }, words.t(/** @type {string} */ (key)))));
     const live = conversation.session !== '';
     fill(this.#top, header(this.#page, client,
-      live && conversation.recording !== null && h('span', { class: 'recorded' }, words.t('recorded')),
+      live && (conversation.recording !== null ? h('span', { class: 'recorded' }, words.t('recorded'))
+        : h('span', { class: 'small soft' }, words.t('not_recorded'))),
       live && h('button', { class: 'plain icon', type: 'button', popovertarget: 'menu', 'aria-label': words.t('menu'), title: words.t('menu') },
-        icon('M5 12h.01M12 12h.01M19 12h.01'))), menu);
+        icon('M4 12h2M11 12h2M18 12h2'))), menu);
   }
 
   #drawBanner() {
@@ -175,6 +176,7 @@ export class Talk extends HTMLElement {
     return h('div', { class: 'card', role: 'alert' }, h('p', null, this.#page.error(code)), h('div', { class: 'row' },
       h('button', { class: 'primary', type: 'button', onclick: () => (again ? connection.start() : this.#startOver()) },
         words.t(here ? 'continue_here' : again ? 'try_again' : 'start_over')),
+      connection.saved() && h('button', { type: 'button', onclick: () => this.#save('receipt') }, words.t('receipt')),
       this.#contact()));
   }
 
@@ -187,8 +189,8 @@ export class Talk extends HTMLElement {
     return h('div', { class: 'card waiting' },
       h('h2', null, words.t('waiting')),
       h('p', null, h('time', { title: words.exact(waiting.since) }, words.t('waited', {
-        time: words.time(waiting.since), duration: words.duration(Date.now() + conversation.clock - waiting.since) })),
-        ' · ', waiting.ahead ? words.t('ahead', { n: waiting.ahead }) : words.t('next')),
+        time: words.time(waiting.since), duration: words.duration(Date.now() + conversation.clock - waiting.since) }))),
+      h('p', null, waiting.ahead ? words.t('ahead', { n: waiting.ahead }) : words.t('next')),
       h('p', { class: 'soft' }, words.t('meanwhile')),
       h('div', { class: 'row' }, this.#contact(),
         h('button', { type: 'button', onclick: () => this.#confirm() }, words.t('end'))));
@@ -217,7 +219,8 @@ export class Talk extends HTMLElement {
   async #save(what) {
     const { saveCopy, saveReceipt } = await import('./files.js');
     const { conversation } = /** @type {Connection} */ (this.#connection);
-    (what === 'copy' ? saveCopy : saveReceipt)(this.#page.words, this.#kept, conversation);
+    if (what === 'copy') saveCopy(this.#page.words, this.#kept, conversation);
+    else saveReceipt(this.#kept, conversation);
   }
 
   /** @param {string} [error] */
