@@ -32,6 +32,9 @@ const SWITCHES: &[&str] = &[
     "--lang=en",
 ];
 
+const OPEN_ROOTS: &str = "{ const attach = Element.prototype.attachShadow;
+  Element.prototype.attachShadow = function (how) { return attach.call(this, { ...how, mode: 'open' }); }; }";
+
 /// One browser, with a profile of its own.
 pub struct Browser {
     driver: WebDriver,
@@ -69,6 +72,13 @@ impl Browser {
             name: name.to_owned(),
         };
         browser.size(width, height).await?;
+        // Closed shadow roots are for the pages around; a person sees into them, and so do tests.
+        browser
+            .cdp(
+                "Page.addScriptToEvaluateOnNewDocument",
+                json!({"source": OPEN_ROOTS}),
+            )
+            .await?;
         Ok(browser)
     }
 

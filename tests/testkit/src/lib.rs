@@ -1,8 +1,11 @@
 //! What whole-system tests share: the real processes, and real browsers that look at them.
 
+pub mod agent;
 pub mod browser;
 pub mod driver;
+pub mod house;
 pub mod ports;
+pub mod visitor;
 
 use std::path::PathBuf;
 
