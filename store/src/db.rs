@@ -311,3 +311,81 @@ pub(crate) fn failed(name: &'static str, error: &sqlx::Error) -> StoreError {
         reason: error.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Db;
+    use crate::StoreError;
+    use crate::schema;
+    use crate::sqlite::Folder;
+    use crate::value::args;
+
+    async fn control(folder: &tempfile::TempDir) -> Db {
+        let folder = Folder::open(folder.path().to_str().unwrap()).await.unwrap();
+        let db = folder.control();
+        schema::CONTROL.apply(&db).await.unwrap();
+        db
+    }
+
+    #[tokio::test]
+    async fn sqlite_syncs_fully_writes_ahead_checks_references_and_overwrites_what_it_deletes() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = control(&folder).await;
+        for (pragma, expected) in [
+            ("SELECT synchronous FROM pragma_synchronous", 2),
+            ("SELECT foreign_keys FROM pragma_foreign_keys", 1),
+            ("SELECT secure_delete FROM pragma_secure_delete", 1),
+        ] {
+            let mut tx = db.tx("test").await.unwrap();
+            let mut row = tx.row(pragma, []).await.unwrap().unwrap();
+            assert_eq!(row.take::<i64>().unwrap(), expected, "{pragma}");
+        }
+        let sql = "SELECT journal_mode FROM pragma_journal_mode";
+        let mut row = db.row("test", sql, []).await.unwrap().unwrap();
+        assert_eq!(row.take::<String>().unwrap(), "wal");
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_is_dropped_leaves_nothing_and_the_next_one_works() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = control(&folder).await;
+        let insert = "INSERT INTO intake_keys (generation, statement) VALUES ($1, $2)";
+        let mut tx = db.tx("test").await.unwrap();
+        tx.run(insert, args![1_u32, "{}".to_owned()]).await.unwrap();
+        drop(tx);
+        let mut tx = db.tx("test").await.unwrap();
+        tx.run(insert, args![2_u32, "{}".to_owned()]).await.unwrap();
+        tx.commit().await.unwrap();
+        let sql = "SELECT generation FROM intake_keys";
+        let rows = db.rows("test", sql, []).await.unwrap();
+        let found: Vec<u32> = rows.into_iter().map(|mut r| r.take().unwrap()).collect();
+        assert_eq!(found, [2]);
+    }
+
+    #[tokio::test]
+    async fn a_newer_database_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = control(&folder).await;
+        let mut tx = db.tx("test").await.unwrap();
+        let newer = "UPDATE schema_version SET version = 99";
+        tx.run(newer, []).await.unwrap();
+        tx.commit().await.unwrap();
+        let refused = schema::CONTROL.apply(&db).await;
+        assert!(matches!(refused, Err(StoreError::Newer("control plane"))));
+    }
+
+    #[tokio::test]
+    async fn an_error_names_the_column_and_never_the_value() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = control(&folder).await;
+        let mut tx = db.tx("test").await.unwrap();
+        let insert = "INSERT INTO nodes (id, public_key, certificate) VALUES ($1, $2, NULL)";
+        let error = tx
+            .run(insert, args!["secret".to_owned(), b"secret".to_vec()])
+            .await
+            .unwrap_err();
+        let shown = format!("{error} {error:?}");
+        assert!(shown.contains("certificate"), "{shown}");
+        assert!(!shown.contains("secret"), "{shown}");
+    }
+}

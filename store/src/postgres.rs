@@ -96,3 +96,106 @@ pub(crate) async fn drop_tenant(tx: &mut Tx, id: TenantId) -> Result<()> {
 fn role(id: TenantId) -> String {
     format!("vestibule_{}", id.to_string().replace('-', ""))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proto::{Millis, PublicKey, TenantId};
+
+    use super::role;
+    use crate::testing::TestDatabase;
+    use crate::{NewTenant, Store, StoreConfig, StoreError, Tenant};
+
+    async fn tenants() -> (TestDatabase, Store, [Tenant; 2]) {
+        let database = TestDatabase::create().unwrap_or_else(|missing| panic!("{missing}"));
+        // One connection: whatever a transaction leaves behind, the next one would see.
+        let mut config = StoreConfig::new(database.url());
+        config.connections = 1;
+        let store = Store::open(&config).await.unwrap();
+        let mut made = Vec::new();
+        for slug in ["shop", "other"] {
+            let mut id = [0; 16];
+            getrandom::fill(&mut id).unwrap();
+            let new = NewTenant {
+                id: TenantId::from_bytes(id),
+                slug: slug.to_owned(),
+                name: slug.to_owned(),
+                root_key: PublicKey([0; 32]),
+                created: Millis(0),
+            };
+            made.push(store.create_tenant(new).await.unwrap());
+        }
+        (database, store, made.try_into().unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_transaction_runs_as_its_tenants_role_and_leaves_no_trace_of_it() {
+        let (_database, store, [shop, other]) = tenants().await;
+        let sql = "SELECT CAST(current_user AS TEXT), CAST(current_schema() AS TEXT)";
+        let mut seen = HashMap::new();
+        for tenant in [&shop, &other, &shop] {
+            let mut tx = tenant.tx("test").await.unwrap();
+            let mut row = tx.row(sql, []).await.unwrap().unwrap();
+            tx.commit().await.unwrap();
+            let (user, schema): (String, String) = (row.take().unwrap(), row.take().unwrap());
+            assert_eq!(user, role(tenant.id()));
+            assert_eq!(schema, user);
+            let mut row = tenant.row("test", sql, []).await.unwrap().unwrap();
+            assert_eq!(row.take::<String>().unwrap(), user);
+            seen.insert(user, schema);
+            let db = &store.inner.control;
+            let mut row = db.row("test", sql, []).await.unwrap().unwrap();
+            assert_eq!(row.take::<String>().unwrap(), "vestibule");
+        }
+        assert_eq!(seen.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_tenants_role_is_refused_every_other_schema() {
+        let (_database, store, [shop, other]) = tenants().await;
+        let theirs = role(other.id());
+        let mine = role(shop.id());
+        let tries = [
+            (format!("{mine}.sites"), true),
+            (format!("{mine}_wraps.wraps"), true),
+            (format!("{theirs}.sites"), false),
+            (format!("{theirs}_wraps.wraps"), false),
+            ("vestibule_control.tenants".to_owned(), false),
+        ];
+        for (table, allowed) in tries {
+            let mut tx = shop.tx("test").await.unwrap();
+            let count = format!("SELECT COUNT(*) FROM {table}");
+            let answer = tx.rows(sqlx::AssertSqlSafe(count), []).await;
+            match answer {
+                Ok(_) => assert!(allowed, "{table} was readable"),
+                Err(StoreError::Engine { reason, .. }) => {
+                    assert!(!allowed, "{table}: {reason}");
+                    assert!(reason.contains("permission denied"), "{reason}");
+                }
+                Err(other) => panic!("{other}"),
+            }
+        }
+        // The login itself, outside of any tenant, reads no tenant's tables either.
+        let mut tx = store.inner.control.tx("test").await.unwrap();
+        let count = format!("SELECT COUNT(*) FROM {theirs}.sites");
+        let answer = tx.rows(sqlx::AssertSqlSafe(count), []).await;
+        assert!(matches!(answer, Err(StoreError::Engine { .. })));
+    }
+
+    #[tokio::test]
+    async fn a_forgotten_tenants_role_and_schemas_are_gone() {
+        let (_database, store, [shop, other]) = tenants().await;
+        store.forget_tenant(shop.id()).await.unwrap();
+        let sql = "SELECT CAST(nspname AS TEXT) FROM pg_namespace
+                   WHERE nspname LIKE 'vestibule%' UNION ALL
+                   SELECT CAST(rolname AS TEXT) FROM pg_roles ORDER BY 1";
+        let rows = store.inner.control.rows("test", sql, []).await.unwrap();
+        let names: Vec<String> = rows.into_iter().map(|mut r| r.take().unwrap()).collect();
+        assert!(!names.iter().any(|n| n.starts_with(&role(shop.id()))));
+        // Its role, its schema, the one of its wraps.
+        let theirs = role(other.id());
+        let left = names.iter().filter(|n| n.starts_with(&theirs)).count();
+        assert_eq!(left, 3);
+    }
+}

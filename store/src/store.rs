@@ -38,7 +38,7 @@ impl StoreConfig {
 /// Opened rows of one installation. A handle: clones share what is open.
 #[derive(Debug, Clone)]
 pub struct Store {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 /// What the handles share.

@@ -73,7 +73,8 @@ async fn write_until_killed(url: &str) {
             agent: agent.id,
         };
         tokio::spawn(async move {
-            loop {
+            // More than there is time for.
+            for _ in 0..1_000_000 {
                 let visitor = shop.visitor().await;
                 let line = format!("kept {}\n", visitor.session);
                 std::io::stdout().write_all(line.as_bytes()).unwrap();

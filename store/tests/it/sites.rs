@@ -18,7 +18,7 @@ async fn a_site_reads_back_as_it_was_kept_and_can_be_changed(bench: Bench) {
     let id = SiteId::random(&mut rng());
     let mut new = new_site(id);
     tenant.put_site(&new).await.unwrap();
-    new.name = "Help".to_owned();
+    new.name = String::from("Help");
     new.accent = None;
     new.origins.push("https://help.example:8443".to_owned());
     new.modalities = vec![Modality::Chat, Modality::Screen];

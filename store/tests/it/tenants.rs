@@ -81,7 +81,7 @@ async fn a_short_name_is_given_out_once(bench: Bench) {
     };
     let refused = bench.store.create_tenant(again.clone()).await;
     assert!(matches!(refused, Err(StoreError::Conflict(_))));
-    again.slug = "shop2".to_owned();
+    again.slug = String::from("shop2");
     bench.store.create_tenant(again).await.unwrap();
 }
 
