@@ -82,6 +82,7 @@ pub fn read(directory: &Path, from: Position, bytes: usize) -> Result<Batch, Spo
             };
         }
         let last = number == newest;
+        let life = if last { Life::Growing } else { Life::Finished };
         let mut file = File::open(segment_path(directory, number))
             .map_err(SpoolError::io("open a segment"))?;
         let mut all = false;
@@ -93,7 +94,7 @@ pub fn read(directory: &Path, from: Position, bytes: usize) -> Result<Batch, Spo
             let mut segment = Segment {
                 base: offset,
                 complete: chunk.complete,
-                ..Segment::whole(number, &chunk.bytes, last)
+                ..Segment::whole(number, &chunk.bytes, life)
             };
             for (at, record) in &mut segment {
                 batch.records.push(Located { at, record });
@@ -103,7 +104,7 @@ pub fn read(directory: &Path, from: Position, bytes: usize) -> Result<Batch, Spo
             batch.damage.append(&mut segment.damage);
             batch.tail = segment.tail;
             all = segment.needs_all;
-            if chunk.complete || (budget == 0 && !all) {
+            if chunk.complete || batch.tail.is_some() || (budget == 0 && !all) {
                 break chunk.complete;
             }
         };
@@ -145,6 +146,17 @@ pub fn free(directory: &Path, number: u64) -> Result<(), SpoolError> {
         .map_err(SpoolError::io(doing))
 }
 
+/// What may be expected at a segment's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Life {
+    /// Another segment follows: what is not a frame is damage, and reading goes on behind it.
+    Finished,
+    /// The newest, and its writer is gone: the first bad frame is the end.
+    Newest,
+    /// The newest, and somebody may be writing it: a zero word, too, is the end.
+    Growing,
+}
+
 /// Walks over the frames of (a piece of) one segment.
 pub(super) struct Segment<'a> {
     pub(super) number: u64,
@@ -153,8 +165,7 @@ pub(super) struct Segment<'a> {
     pub(super) base: u64,
     /// How far it got within `bytes`.
     pub(super) at: usize,
-    /// Whether it is the segment that is being written: there the first bad frame is the end.
-    pub(super) newest: bool,
+    pub(super) life: Life,
     /// Whether `bytes` reach to the end of the segment.
     pub(super) complete: bool,
     /// Whether the walk stopped because it must see the segment to its end first.
@@ -165,13 +176,13 @@ pub(super) struct Segment<'a> {
 
 impl<'a> Segment<'a> {
     /// A whole segment.
-    pub(super) fn whole(number: u64, bytes: &'a [u8], newest: bool) -> Self {
+    pub(super) fn whole(number: u64, bytes: &'a [u8], life: Life) -> Self {
         Self {
             number,
             bytes,
             base: 0,
             at: 0,
-            newest,
+            life,
             complete: true,
             needs_all: false,
             damage: Vec::new(),
@@ -207,7 +218,7 @@ impl<'a> Segment<'a> {
 
     /// Deals with something that is not a frame; `None` if the walk is over.
     fn bad(&mut self, bad: Bad) -> Option<()> {
-        if self.newest {
+        if self.life != Life::Finished {
             let written = self.rest().iter().rposition(|byte| *byte != 0);
             self.tail = Some(Damage {
                 at: self.here(written.map_or(0, |last| last + 1)),
@@ -252,7 +263,7 @@ impl<'a> Segment<'a> {
         let after = rest.get(SEGMENT_HEADER..).map(frame::parse);
         let length = match after {
             Some(Parsed::Frame { .. }) if !frame::is_segment_header(rest) => SEGMENT_HEADER,
-            _ if self.newest => return self.bad(Bad::SegmentHeader),
+            _ if self.life != Life::Finished => return self.bad(Bad::SegmentHeader),
             _ => rest.len(),
         };
         self.damage.push(Damage {
@@ -291,7 +302,7 @@ impl Iterator for Segment<'_> {
                 // A piece that ends within a frame is not damage: the rest is read next time.
                 _ if !self.complete && self.is_cut_short() => return None,
                 // Somebody is about to write here; how far they got is not worth knowing.
-                Parsed::End if self.newest && self.base > 0 => return None,
+                Parsed::End if self.life == Life::Growing => return None,
                 Parsed::End if self.complete && rest.iter().all(|byte| *byte == 0) => return None,
                 Parsed::End => self.bad(Bad::Magic)?,
                 Parsed::Bad(bad) => self.bad(bad)?,

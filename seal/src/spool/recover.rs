@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use proto::dsse::Envelope;
 use proto::{Hash32, RecordingId, TrackNo};
 
-use super::read::Segment;
+use super::read::{Life, Segment};
 use super::record::{Begin, Epoch, LiveWrap, Record};
 use super::{Damage, DamageKind, Location, SpoolError, SpoolFiles};
 use crate::part::{Part, PartHeader, PartKind};
@@ -90,7 +90,12 @@ pub(super) fn recover(files: &impl SpoolFiles) -> Result<(Recovered, u64), Spool
         let bytes = files
             .read(number)
             .map_err(SpoolError::io("read a segment"))?;
-        let mut segment = Segment::whole(number, &bytes, number == newest);
+        let life = if number == newest {
+            Life::Newest
+        } else {
+            Life::Finished
+        };
+        let mut segment = Segment::whole(number, &bytes, life);
         for (at, record) in &mut segment {
             scan.take(at, record);
         }

@@ -1,5 +1,12 @@
 //! Tests of the sealing crate, through its public interface.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a test that cannot go on should stop, and its numbers are small"
+)]
+
 mod damage;
 mod merkle;
 mod parts;

@@ -15,7 +15,7 @@ use crate::support::{TestRng, World};
 fn config() -> SpoolConfig {
     SpoolConfig {
         segment_bytes: 64 << 10,
-        linger: Duration::from_secs(3600),
+        linger: Duration::from_hours(1),
         min_free_bytes: 1 << 20,
         queue_bytes: 1 << 20,
     }
@@ -352,6 +352,37 @@ async fn a_reader_follows_the_writer_over_segments_and_frees_the_oldest_only() {
     assert_eq!(at.segment, from.segment + 1);
     let batch = read(folder.path(), from, 1000).unwrap();
     assert_eq!(batch.records.len(), 1);
+}
+
+#[tokio::test]
+async fn a_reader_of_a_large_segment_stops_where_nothing_is_written_or_something_is_torn() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut rng = TestRng::new("large segment");
+    let world = World::new(&mut rng);
+    let config = SpoolConfig {
+        segment_bytes: 16 << 20,
+        ..config_on_disk()
+    };
+    let (spool, _) = Spool::open_directory(folder.path(), config).unwrap();
+    assert_eq!(scan(folder.path()).unwrap().records, []);
+    let records = some_records(&world, 20, 120_000, &mut rng);
+    let at = spool.append(&records).await.unwrap();
+    let batch = scan(folder.path()).unwrap();
+    assert_eq!(batch.records.len(), records.len());
+    assert!(batch.tail.is_none());
+    let end = at.offset + at.length;
+    assert_eq!(batch.next.offset, end);
+
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .open(folder.path().join("00000001.spool"))
+        .unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, b"torn", end).unwrap();
+    let batch = scan(folder.path()).unwrap();
+    assert_eq!(batch.records.len(), records.len());
+    assert_eq!(batch.tail.unwrap().at.offset, end);
+    let again = read(folder.path(), batch.next, 1000).unwrap();
+    assert_eq!((again.next, again.records.len()), (batch.next, 0));
 }
 
 #[tokio::test]
