@@ -2,8 +2,8 @@
 //!
 //! The first test that asks starts the server; a watchdog stops it and removes its files when no
 //! test process has held a lease for some seconds, however those processes ended. PostgreSQL
-//! refuses to run as root, so as root it runs as the user `postgres`. Its `fsync` is off: these
-//! tests are about logic, not about power.
+//! refuses to run as root, so as root it runs as the user `postgres`. For tests its `fsync` is off:
+//! they are about logic, not about power. Measuring has a server of its own that syncs.
 
 use std::fs::{File, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
@@ -15,9 +15,10 @@ use std::time::Duration;
 /// The login that the program under test uses: no superuser, and `NOINHERIT`.
 const LOGIN: &str = "vestibule";
 
-/// Starts the server and stops it when it is no longer wanted: `$1` programs, `$2` folder.
+/// Starts the server and stops it when it is no longer wanted: `$1` programs, `$2` folder,
+/// `$3` whether it syncs.
 const WATCHDOG: &str = r#"
-"$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c fsync=off -c max_connections=400 \
+"$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c fsync="$3" -c max_connections=400 \
     -c max_locks_per_transaction=256 >"$2/server.log" 2>&1 &
 idle=0
 while sleep 2 && kill -0 $! 2>/dev/null; do
@@ -39,7 +40,15 @@ pub struct TestDatabase {
 impl TestDatabase {
     /// Makes one, starting the server if need be. The error is one line that says what is missing.
     pub fn create() -> Result<Self, String> {
-        let server = Server::lease()?;
+        Self::on(Server::lease(Sync::Off)?)
+    }
+
+    /// One that syncs as in earnest.
+    pub fn durable() -> Result<Self, String> {
+        Self::on(Server::lease(Sync::On)?)
+    }
+
+    fn on(server: Server) -> Result<Self, String> {
         let mut bytes = [0; 8];
         std::io::Read::read_exact(&mut open("/dev/urandom")?, &mut bytes).map_err(text)?;
         let name = format!("t{:016x}", u64::from_le_bytes(bytes));
@@ -63,21 +72,33 @@ impl Drop for TestDatabase {
     }
 }
 
+/// Whether a commit waits for the disk.
+#[derive(Debug, Clone, Copy)]
+enum Sync {
+    Off,
+    On,
+}
+
 /// A running server, held by a shared lock.
 #[derive(Debug)]
 struct Server {
     programs: PathBuf,
     folder: PathBuf,
+    sync: &'static str,
     user: Option<(u32, u32)>,
     _lease: File,
 }
 
 impl Server {
-    fn lease() -> Result<Self, String> {
+    fn lease(sync: Sync) -> Result<Self, String> {
         let programs = programs()?;
         let me = std::fs::metadata("/proc/self").map_err(text)?.uid();
         let user = if me == 0 { Some(unprivileged()?) } else { None };
-        let folder = std::env::temp_dir().join(format!("vestibule-postgres-{me}"));
+        let (sync, name) = match sync {
+            Sync::Off => ("off", "postgres"),
+            Sync::On => ("on", "postgres-durable"),
+        };
+        let folder = std::env::temp_dir().join(format!("vestibule-{name}-{me}"));
         std::fs::create_dir_all(&folder).map_err(text)?;
         std::fs::set_permissions(&folder, Permissions::from_mode(0o755)).map_err(text)?;
         let lease = lock_file(&folder.join("users"))?;
@@ -91,6 +112,7 @@ impl Server {
         let server = Self {
             programs,
             folder,
+            sync,
             user,
             _lease: lease,
         };
@@ -121,6 +143,7 @@ impl Server {
         watchdog
             .args(["-c", WATCHDOG, "watchdog"])
             .args([&self.programs, &self.folder])
+            .arg(self.sync)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
