@@ -1,11 +1,12 @@
 //! SQLite: a file per tenant, one writer and two readers on each, opened when first used.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use proto::TenantId;
-use sqlx::ConnectOptions as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _};
 
 use crate::db::{Db, failed};
 use crate::{Result, StoreError};
@@ -23,22 +24,23 @@ impl Folder {
         check_version().await?;
         let folder = Self(PathBuf::from(directory));
         make(&folder.0.join("tenants"))?;
+        folder.make_file(&folder.0.join("control.db")).await?;
         Ok(folder)
     }
 
     /// The control plane.
     pub(crate) fn control(&self) -> Db {
-        database(&self.0.join("control.db"), true)
+        database(&self.0.join("control.db"))
     }
 
     /// A tenant's rows.
     pub(crate) fn tenant(&self, id: TenantId) -> Db {
-        database(&self.of(id).join("tenant.db"), false)
+        database(&self.of(id).join("tenant.db"))
     }
 
     /// A tenant's wraps.
     pub(crate) fn wraps(&self, id: TenantId) -> Db {
-        database(&self.of(id).join("wraps.db"), false)
+        database(&self.of(id).join("wraps.db"))
     }
 
     /// Makes a tenant's files, empty. Doing it again changes nothing.
@@ -46,11 +48,34 @@ impl Folder {
         let folder = self.of(id);
         make(&folder)?;
         for name in ["tenant.db", "wraps.db"] {
-            let db = database(&folder.join(name), true);
-            db.tx("sqlite.make").await?.commit().await?;
-            db.close().await;
+            self.make_file(&folder.join(name)).await?;
         }
         Ok(())
+    }
+
+    /// Makes a database file in write-ahead mode, which it keeps. Entering that mode cannot wait
+    /// for another process that does the same, so a lock beside the files lets one in at a time.
+    async fn make_file(&self, file: &Path) -> Result<()> {
+        let path = self.0.join("store.lock");
+        let lock = tokio::task::spawn_blocking(move || {
+            let lock = File::options().create(true).append(true).open(path)?;
+            lock.lock()?;
+            Ok::<_, std::io::Error>(lock)
+        });
+        let lock = lock.await.map_err(std::io::Error::other);
+        let lock = lock.flatten().map_err(|e| StoreError::File {
+            what: "locking the store's folder",
+            reason: e.to_string(),
+        })?;
+        let made = async {
+            let options = options(file)
+                .create_if_missing(true)
+                .journal_mode(SqliteJournalMode::Wal);
+            options.connect().await?.close().await
+        };
+        let made = made.await.map_err(|e| failed("sqlite.make", &e));
+        drop(lock);
+        made
     }
 
     /// Removes a tenant's files. Doing it again changes nothing.
@@ -76,18 +101,20 @@ fn make(folder: &Path) -> Result<()> {
     })
 }
 
-/// Nothing is opened here: a connection (and its thread) comes to be when it is first needed.
-fn database(file: &Path, create: bool) -> Db {
-    let options = SqliteConnectOptions::new()
+fn options(file: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
         .filename(file)
-        .create_if_missing(create)
-        .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(BUSY)
         .pragma("secure_delete", "ON")
         .pragma("trusted_schema", "OFF")
-        .disable_statement_logging();
+        .disable_statement_logging()
+}
+
+/// Nothing is opened here: a connection (and its thread) comes to be when it is first needed.
+fn database(file: &Path) -> Db {
+    let options = options(file);
     let pool = |connections| {
         SqlitePoolOptions::new()
             .max_connections(connections)
