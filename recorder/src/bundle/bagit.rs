@@ -2,12 +2,14 @@
 //!
 //! Files go into the tar as they come; the manifests, which need every checksum, come last.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use proto::{Hash32, Millis};
 use tar::{Builder, EntryType, Header};
 
 use crate::clock::shown;
+use crate::terminal::escape;
 
 /// Writes one bag.
 pub struct BagWriter<W: Write> {
@@ -42,30 +44,46 @@ impl<W: Write> BagWriter<W> {
         Ok(())
     }
 
-    /// SHA-256 over the payload manifest so far: names what the bag holds.
-    pub fn finish(mut self, info: &[(&str, String)]) -> io::Result<W> {
+    /// The payload's checksums so far, as `manifest-sha256.txt` will list them.
+    pub fn payload(&self) -> String {
+        checksums(&self.payload)
+    }
+
+    /// What has been written so far.
+    pub fn written(&mut self) -> &mut W {
+        self.tar.get_mut()
+    }
+
+    /// Writes the tag files, `extra` ones among them.
+    pub fn finish(
+        mut self,
+        info: &[(&str, String)],
+        extra: &[(&str, Vec<u8>)],
+    ) -> io::Result<W> {
         let declaration = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n".to_vec();
         let mut lines = String::new();
         for (label, value) in info {
-            lines.push_str(&format!("{label}: {}\n", one_line(value)));
+            let _ = writeln!(lines, "{label}: {}", escape(value));
         }
         let date = shown(self.at);
         let date = date.split('T').next().unwrap_or_default();
-        lines.push_str(&format!(
+        let _ = write!(
+            lines,
             "Bagging-Date: {date}\nBag-Software-Agent: vestibule recorder {}\nPayload-Oxum: {}.{}\n",
             env!("CARGO_PKG_VERSION"),
             self.octets,
             self.payload.len()
-        ));
+        );
         let manifest = checksums(&self.payload);
         let mut tags = Vec::new();
-        for (name, bytes) in [
-            ("bag-info.txt", lines.into_bytes()),
+        let own = [
             ("bagit.txt", declaration),
+            ("bag-info.txt", lines.into_bytes()),
             ("manifest-sha256.txt", manifest.into_bytes()),
-        ] {
-            self.append(name, &bytes)?;
-            tags.push((name.to_owned(), Hash32::of(&bytes)));
+        ];
+        for (name, bytes) in own.iter().chain(extra) {
+            self.append(name, bytes)?;
+            tags.push(((*name).to_owned(), Hash32::of(bytes)));
         }
         self.append("tagmanifest-sha256.txt", checksums(&tags).as_bytes())?;
         self.tar.into_inner()
@@ -98,12 +116,7 @@ impl<W: Write> BagWriter<W> {
 fn checksums(files: &[(String, Hash32)]) -> String {
     let mut out = String::new();
     for (path, hash) in files {
-        out.push_str(&format!("{hash}  {path}\n"));
+        let _ = writeln!(out, "{hash}  {path}");
     }
     out
-}
-
-/// A tag file's value on one line: what a person typed may hold anything.
-fn one_line(value: &str) -> String {
-    crate::terminal::escape(value)
 }

@@ -3,7 +3,9 @@
 pub mod hpke;
 pub mod officer;
 pub mod passphrase;
+pub mod ring;
 pub mod shares;
 
 pub use hpke::PrivateKey;
 pub use passphrase::Passphrase;
+pub use ring::KeyRing;

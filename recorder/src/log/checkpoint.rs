@@ -122,8 +122,8 @@ mod tests {
         .vkey();
         let verifier: Box<dyn Verifier> = Box::new(StandardVerifier::new(&vkey).unwrap());
         let theirs = Note::from_bytes(note.as_bytes()).unwrap();
-        let (verified, _) = theirs.verify(&VerifierList::new(vec![verifier])).unwrap();
-        assert_eq!(verified.len(), 1);
+        let (signatures, _) = theirs.verify(&VerifierList::new(vec![verifier])).unwrap();
+        assert_eq!(signatures.len(), 1);
         let read = tlog_tiles::Checkpoint::from_bytes(theirs.text()).unwrap();
         assert_eq!(read.size(), 42);
         assert_eq!(read.origin(), checkpoint.origin);

@@ -1,0 +1,119 @@
+//! Reads a bundle's tar into memory, and checks it as a bag: every file listed, every checksum
+//! right, nothing besides. Nothing is unpacked to the disk, so no name in it can reach anywhere.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Component;
+
+use bytes::Bytes;
+use proto::Hash32;
+use tar::Archive;
+
+/// A bundle larger than this is not read.
+pub const BUNDLE_MAX: u64 = 8 << 30;
+
+/// A bag's files.
+#[derive(Debug, Default)]
+pub struct Bag {
+    /// Below `data/`, without that prefix.
+    pub payload: BTreeMap<String, Bytes>,
+    /// Beside it.
+    pub tags: BTreeMap<String, Bytes>,
+}
+
+/// Reads the tar. The error says what is wrong with it.
+pub fn read(from: impl Read) -> Result<Bag, String> {
+    let mut bag = Bag::default();
+    let mut root: Option<String> = None;
+    let mut archive = Archive::new(from.take(BUNDLE_MAX));
+    let broken = |e: std::io::Error| format!("not a whole tar: {e}");
+    for entry in archive.entries().map_err(broken)? {
+        let mut entry = entry.map_err(broken)?;
+        if entry.header().entry_type().is_dir() {
+            continue;
+        }
+        if !entry.header().entry_type().is_file() {
+            return Err("holds something besides files and folders".to_owned());
+        }
+        let path = entry.path().map_err(broken)?.into_owned();
+        let mut steps = Vec::new();
+        for component in path.components() {
+            match component {
+                Component::Normal(step) => steps.push(
+                    step.to_str()
+                        .ok_or("holds a file name that is not text")?
+                        .to_owned(),
+                ),
+                _ => return Err("holds a file name that leads elsewhere".to_owned()),
+            }
+        }
+        let (top, rest) = steps.split_first().ok_or("holds a file without a name")?;
+        if root.get_or_insert_with(|| top.clone()) != top {
+            return Err("holds more than one folder".to_owned());
+        }
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).map_err(broken)?;
+        let name = rest.join("/");
+        let before = match name.strip_prefix("data/") {
+            Some(name) => bag.payload.insert(name.to_owned(), bytes.into()),
+            None => bag.tags.insert(name, bytes.into()),
+        };
+        if before.is_some() {
+            return Err("holds the same file twice".to_owned());
+        }
+    }
+    if bag.payload.is_empty() {
+        return Err("not a bundle: there is no payload".to_owned());
+    }
+    Ok(bag)
+}
+
+/// What is wrong with the bag as a bag.
+pub fn check(bag: &Bag) -> Vec<String> {
+    let mut wrong = Vec::new();
+    match bag.tags.get("bagit.txt") {
+        Some(text) if text.starts_with(b"BagIt-Version: 1.0\n") => {}
+        Some(_) => wrong.push("bagit.txt: not BagIt 1.0".to_owned()),
+        None => wrong.push("bagit.txt: is not there".to_owned()),
+    }
+    let payload = bag
+        .payload
+        .iter()
+        .map(|(name, bytes)| (format!("data/{name}"), bytes));
+    compare(bag, "manifest-sha256.txt", payload.collect(), &mut wrong);
+    let tags = bag
+        .tags
+        .iter()
+        .filter(|(name, _)| *name != "tagmanifest-sha256.txt")
+        .map(|(name, bytes)| (name.clone(), bytes));
+    compare(bag, "tagmanifest-sha256.txt", tags.collect(), &mut wrong);
+    wrong
+}
+
+fn compare(
+    bag: &Bag,
+    list: &str,
+    mut files: BTreeMap<String, &Bytes>,
+    wrong: &mut Vec<String>,
+) {
+    let Some(text) = bag.tags.get(list).and_then(|b| core::str::from_utf8(b).ok()) else {
+        wrong.push(format!("{list}: is not there"));
+        return;
+    };
+    for line in text.lines() {
+        let Some((hash, name)) = line.split_once("  ") else {
+            wrong.push(format!("{list}: a line is malformed"));
+            continue;
+        };
+        match files.remove(name) {
+            None => wrong.push(format!("{name}: is listed and not there")),
+            Some(bytes) if Hash32::of(bytes).to_string() != hash => {
+                wrong.push(format!("{name}: was altered"));
+            }
+            Some(_) => {}
+        }
+    }
+    for name in files.keys() {
+        wrong.push(format!("{name}: is there and not listed in {list}"));
+    }
+}

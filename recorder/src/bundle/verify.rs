@@ -1,0 +1,374 @@
+//! Checks a bundle by itself: no server, no key but the public ones in it. What it starts from is
+//! the recorder's key, whose fingerprint the reader compares with one that they were given.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+
+use bytes::Bytes;
+use proto::dsse::{Document, Envelope};
+use proto::notice::Modality;
+use proto::{Hash32, StaffId};
+use seal::PartKind;
+use seal::manifest::Manifest;
+
+use super::unpack::{self, Bag};
+use super::{BundleStatement, Keys, names};
+use crate::inspect::{Finding, Source, Trust, statement, walk};
+use crate::log::checkpoint::{Checkpoint, origin};
+use crate::log::{LogEvent, ProvenEntry, What};
+use crate::transcript::{self, Line};
+use crate::vault::placement::Placement;
+use crate::vault::{MANIFEST, PLACEMENT};
+
+/// What was checked, and what was found.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// One line for each thing that is as it should be.
+    pub good: Vec<String>,
+    /// One line for each that is not, with its place.
+    pub wrong: Vec<String>,
+    /// What the bundle itself says could not be opened.
+    pub damage: Vec<String>,
+    /// SHA-256 of the recorder's public key: everything rests on it.
+    pub recorder: Option<Hash32>,
+}
+
+impl Report {
+    /// Whether everything is as it should be.
+    pub fn is_good(&self) -> bool {
+        self.wrong.is_empty()
+    }
+
+    fn say(&mut self, wrong: Vec<String>, good: impl Into<String>) {
+        if wrong.is_empty() {
+            self.good.push(good.into());
+        } else {
+            self.wrong.extend(wrong);
+        }
+    }
+}
+
+/// Checks a bundle. With `expected`, the recorder's key must have that fingerprint.
+pub async fn bundle(from: impl Read, expected: Option<Hash32>) -> Report {
+    let mut report = Report::default();
+    let bag = match unpack::read(from) {
+        Ok(bag) => bag,
+        Err(why) => {
+            report.wrong.push(format!("bundle: {why}"));
+            return report;
+        }
+    };
+    report.say(
+        unpack::check(&bag),
+        format!("bag: {} files, every checksum is right", bag.payload.len()),
+    );
+    match contents(&bag, expected, &mut report).await {
+        Ok(()) => {}
+        Err(why) => report.wrong.push(why),
+    }
+    report
+}
+
+async fn contents(
+    bag: &Bag,
+    expected: Option<Hash32>,
+    report: &mut Report,
+) -> Result<(), String> {
+    let keys: Keys = json(bag, names::KEYS)?;
+    let fingerprint = keys.recorder.fingerprint();
+    report.recorder = Some(fingerprint);
+    if expected.is_some_and(|expected| expected != fingerprint) {
+        return Err(format!(
+            "{}: the recorder's key has the fingerprint {fingerprint}, which is not the one that was given",
+            names::KEYS
+        ));
+    }
+    let trust = Trust {
+        recorder: keys.recorder,
+        root: keys.root,
+        nodes: keys.nodes.clone(),
+        sealing: keys.sealing.clone(),
+    };
+    let (manifest_envelope, manifest): (_, Manifest) = signed(bag, MANIFEST)?;
+    let (placement_envelope, placement): (_, Placement) = signed(bag, PLACEMENT)?;
+    let mut findings = statement::manifest(
+        &manifest_envelope,
+        &manifest,
+        keys.tenant,
+        manifest.recording,
+        &trust,
+        true,
+    );
+    findings.extend(statement::placement(
+        &placement_envelope,
+        &placement,
+        &manifest_envelope,
+        &manifest,
+        &trust,
+    ));
+    report.say(
+        texts(&findings),
+        "manifest and placement: signed by a certified node and by the recorder; every recipient is known",
+    );
+
+    let damage: Vec<String> = json(bag, names::DAMAGE)?;
+    let (parts, walked) = walk_parts(bag, &manifest, &placement).await?;
+    // What the bundle itself declares damaged is not found a second time.
+    let undeclared = |f: &Finding| !damage.contains(&f.to_string());
+    let found: Vec<String> = walked
+        .iter()
+        .filter(|f| undeclared(f))
+        .map(ToString::to_string)
+        .collect();
+    report.say(
+        found,
+        format!(
+            "sealed parts: {} in {} tracks, each hash, chain and root is right",
+            parts.values().map(|p| p.total).sum::<u64>(),
+            manifest.tracks.len()
+        ),
+    );
+    report
+        .good
+        .push(format!("ending: {}", transcript::ending(&manifest.ending)));
+    report.say(
+        transcript_fits(bag, &parts, damage.is_empty())?,
+        "transcript: one line for each part that holds something, in order",
+    );
+    report.damage = damage;
+    report.say(
+        statement_fits(bag, &keys, &manifest)?,
+        "bundle: signed by the recorder as a whole",
+    );
+    report.say(
+        custody(bag, &keys, &manifest)?,
+        "custody: every entry stands in the signed log, the approvals and the opening among them",
+    );
+    report.say(
+        notices(bag, &manifest),
+        "notices: the bytes that people agreed to",
+    );
+    Ok(())
+}
+
+/// The good parts of one track.
+#[derive(Default)]
+struct Good {
+    total: u64,
+    /// Sequence number and hash of each part that holds something.
+    data: BTreeMap<u64, Hash32>,
+    chat: bool,
+}
+
+async fn walk_parts(
+    bag: &Bag,
+    manifest: &Manifest,
+    placement: &Placement,
+) -> Result<(BTreeMap<u32, Good>, Vec<Finding>), String> {
+    let files: BTreeMap<String, Bytes> = bag
+        .payload
+        .iter()
+        .filter_map(|(name, bytes)| {
+            let name = name.strip_prefix(names::SEALED)?;
+            Some((name.to_owned(), bytes.clone()))
+        })
+        .collect();
+    let source = Source::Files(&files);
+    let (mut parts, mut found) = (BTreeMap::new(), Vec::new());
+    for track in &manifest.tracks {
+        let mut good = Good {
+            chat: track.modality == Modality::Chat,
+            ..Good::default()
+        };
+        let walked = walk::track(&source, manifest, placement, track, |header, _, hash| {
+            good.total += 1;
+            if header.kind == PartKind::Data {
+                good.data.insert(header.seq, hash);
+            }
+            Ok(())
+        })
+        .await
+        .map_err(|e| e.to_string())?;
+        parts.insert(track.track, good);
+        found.extend(walked.damage);
+    }
+    Ok((parts, found))
+}
+
+/// Each line was opened from a part that is there, and each part has its line.
+fn transcript_fits(
+    bag: &Bag,
+    parts: &BTreeMap<u32, Good>,
+    whole: bool,
+) -> Result<Vec<String>, String> {
+    let lines = lines::<Line>(bag, names::LINES)?;
+    let mut wrong = Vec::new();
+    let mut seen = BTreeSet::new();
+    let mut last = 0;
+    for (line, number) in lines.iter().zip(1_u64..) {
+        let place = format!("{}, line {number}", names::LINES);
+        let part = parts
+            .get(&line.track)
+            .and_then(|good| good.data.get(&line.seq));
+        if part != Some(&line.part) {
+            wrong.push(format!("{place}: there is no such part"));
+        }
+        if !seen.insert((line.track, line.seq)) {
+            wrong.push(format!("{place}: its part has a line already"));
+        }
+        if line.n <= last || line.event.n() != line.n {
+            wrong.push(format!("{place}: stands in the wrong order"));
+        }
+        last = line.n;
+    }
+    let expected: usize = parts
+        .values()
+        .filter(|good| good.chat)
+        .map(|good| good.data.len())
+        .sum();
+    if whole && expected != lines.len() {
+        wrong.push(format!(
+            "{}: has {} lines for {expected} parts",
+            names::LINES,
+            lines.len()
+        ));
+    }
+    Ok(wrong)
+}
+
+fn statement_fits(bag: &Bag, keys: &Keys, manifest: &Manifest) -> Result<Vec<String>, String> {
+    let bytes = bag
+        .tags
+        .get(names::STATEMENT)
+        .ok_or_else(|| format!("{}: is not there", names::STATEMENT))?;
+    let envelope: Envelope = serde_json::from_slice(bytes)
+        .map_err(|_| format!("{}: is malformed", names::STATEMENT))?;
+    let mut wrong = Vec::new();
+    match envelope.verify::<BundleStatement>(&keys.recorder) {
+        Err(e) => wrong.push(format!("{}: {e}", names::STATEMENT)),
+        Ok(statement) => {
+            let listed = bag.tags.get("manifest-sha256.txt").map(|b| Hash32::of(b));
+            if listed != Some(statement.payload)
+                || statement.recording != manifest.recording
+                || statement.tenant != manifest.tenant
+            {
+                wrong.push(format!("{}: is of another payload", names::STATEMENT));
+            }
+        }
+    }
+    Ok(wrong)
+}
+
+/// Every entry is in the signed tree; the opening is announced, after enough approvals.
+fn custody(bag: &Bag, keys: &Keys, manifest: &Manifest) -> Result<Vec<String>, String> {
+    let note = bag
+        .payload
+        .get(names::CHECKPOINT)
+        .and_then(|b| core::str::from_utf8(b).ok())
+        .ok_or_else(|| format!("{}: is not there", names::CHECKPOINT))?;
+    let checkpoint = Checkpoint::verify(note, &origin(keys.tenant), &keys.recorder)
+        .map_err(|e| format!("{}: {e}", names::CHECKPOINT))?;
+    let mut wrong = Vec::new();
+    let mut events: Vec<LogEvent> = Vec::new();
+    let mut next = 0;
+    for (entry, number) in lines::<ProvenEntry>(bag, names::CUSTODY)?.iter().zip(1_u64..) {
+        let place = format!("{}, line {number}", names::CUSTODY);
+        if entry.index < next {
+            wrong.push(format!("{place}: stands in the wrong order"));
+        }
+        next = entry.index + 1;
+        match entry.verify(&checkpoint) {
+            Some(event) => events.push(event),
+            None => wrong.push(format!("{place}: does not stand in the signed log")),
+        }
+    }
+    let statement = bag
+        .tags
+        .get(names::STATEMENT)
+        .and_then(|b| serde_json::from_slice::<Envelope>(b).ok())
+        .and_then(|e| e.payload_unverified::<BundleStatement>().ok());
+    let mut approved: BTreeSet<StaffId> = BTreeSet::new();
+    let mut announced = false;
+    for event in &events {
+        match &event.what {
+            What::CaseApproved { case, officer }
+                if statement.as_ref().is_some_and(|s| s.case == *case) =>
+            {
+                approved.insert(*officer);
+            }
+            What::Opening {
+                recording,
+                officers,
+                ..
+            } if statement.as_ref().is_some_and(|s| s.opening == event.id) => {
+                announced = *recording == manifest.recording;
+                let missing = officers.iter().any(|o| !approved.contains(o));
+                if missing || officers.len() < 2 {
+                    wrong.push(format!(
+                        "{}: it was opened without the approvals of two officers",
+                        names::CUSTODY
+                    ));
+                }
+            }
+            _ => {}
+        }
+    }
+    if !announced {
+        wrong.push(format!(
+            "{}: the opening is not in the log",
+            names::CUSTODY
+        ));
+    }
+    Ok(wrong)
+}
+
+fn notices(bag: &Bag, manifest: &Manifest) -> Vec<String> {
+    let agreed = manifest.participants.iter().map(|p| p.consent.notice);
+    let hashes: BTreeSet<Hash32> = agreed.chain([manifest.policy.notice]).collect();
+    hashes
+        .into_iter()
+        .filter_map(|hash| {
+            let name = format!("notice-{hash}.json");
+            match bag.payload.get(&name) {
+                Some(bytes) if Hash32::of(bytes) == hash => None,
+                Some(_) => Some(format!("{name}: was altered")),
+                None => Some(format!("{name}: is not there")),
+            }
+        })
+        .collect()
+}
+
+fn texts(findings: &[Finding]) -> Vec<String> {
+    findings.iter().map(ToString::to_string).collect()
+}
+
+fn json<T: serde::de::DeserializeOwned>(bag: &Bag, name: &str) -> Result<T, String> {
+    let bytes = bag
+        .payload
+        .get(name)
+        .ok_or_else(|| format!("{name}: is not there"))?;
+    serde_json::from_slice(bytes).map_err(|_| format!("{name}: is malformed"))
+}
+
+fn lines<T: serde::de::DeserializeOwned>(bag: &Bag, name: &str) -> Result<Vec<T>, String> {
+    let bytes = bag
+        .payload
+        .get(name)
+        .ok_or_else(|| format!("{name}: is not there"))?;
+    bytes
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .zip(1_u64..)
+        .map(|(line, number)| {
+            serde_json::from_slice(line).map_err(|_| format!("{name}, line {number}: is malformed"))
+        })
+        .collect()
+}
+
+fn signed<D: Document>(bag: &Bag, name: &str) -> Result<(Envelope, D), String> {
+    let envelope: Envelope = json(bag, name)?;
+    let document = envelope
+        .payload_unverified()
+        .map_err(|e| format!("{name}: {e}"))?;
+    Ok((envelope, document))
+}

@@ -1,0 +1,421 @@
+//! Who can open: officers, the tenant's sealing keys, and the shares that join the two.
+//!
+//! A private sealing key is whole in memory only twice: when it is made and split, and when k
+//! officers together let shares be made anew. It is never written.
+
+use std::collections::HashMap;
+
+use jiff::civil;
+use jiff::tz::TimeZone;
+use proto::dsse::Envelope;
+use proto::keys::SealingKey;
+use proto::{KeyId, Millis, StaffId};
+use serde::{Deserialize, Serialize};
+use store::{KeyShare, NewStaff, OfficerKey, SealingKeyRow, StaffRole, Tenant};
+
+use crate::Recorder;
+use crate::error::{Error, Result};
+use crate::keys::officer::{self, LockedKey};
+use crate::keys::shares::{self, Holder, Share};
+use crate::keys::{Passphrase, PrivateKey};
+use crate::log::What;
+use crate::password;
+
+/// A sealing key that waits for the signature of the tenant's root. Nothing in it is secret: the
+/// shares are sealed to the officers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreparedKey {
+    /// What the root is asked to sign.
+    pub statement: SealingKey,
+    /// One sealed share per officer.
+    pub shares: Vec<PreparedShare>,
+}
+
+/// One share of a [`PreparedKey`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreparedShare {
+    /// Whose.
+    pub officer: StaffId,
+    /// HPKE to the officer's key.
+    #[serde(with = "proto::bytes::base64")]
+    pub sealed: Vec<u8>,
+}
+
+/// An officer to be added.
+#[derive(Debug)]
+pub struct NewOfficer {
+    /// For signing in.
+    pub sign_in: String,
+    /// Name.
+    pub name: String,
+    /// For signing in to the console.
+    pub password: Passphrase,
+    /// Locks the officer's key.
+    pub passphrase: Passphrase,
+}
+
+/// An officer and the passphrase of their key.
+pub type Unlocking = (StaffId, Passphrase);
+
+/// Adds an officer. Where sealing keys exist already, k officers must unlock theirs, so that shares
+/// can be made anew for everyone.
+pub async fn add_officer(
+    recorder: &Recorder,
+    tenant: &Tenant,
+    new: NewOfficer,
+    unlocking: &[Unlocking],
+) -> Result<StaffId> {
+    if !new.passphrase.is_long_enough() || !new.password.is_long_enough() {
+        return Err(Error::refused(format!(
+            "a passphrase or password needs at least {} characters",
+            crate::keys::passphrase::PASSPHRASE_MIN
+        )));
+    }
+    // Before anything is written: can the keys be opened at all?
+    let opened = open_all(recorder, tenant, unlocking).await?;
+    let id = StaffId::random(&mut recorder.rng());
+    let (passphrase, password) = (new.passphrase.clone(), new.password.clone());
+    let (locked, phc) = recorder
+        .one_at_a_time
+        .run(move || {
+            let rng = &mut crate::entropy::system();
+            Ok::<_, Error>((
+                officer::generate(&passphrase, rng)?,
+                password::hash(&password, rng)?,
+            ))
+        })
+        .await??;
+    let now = recorder.now();
+    tenant
+        .add_staff(&NewStaff {
+            id,
+            sign_in: new.sign_in,
+            name: new.name,
+            role: StaffRole::Officer,
+            password: phc,
+            created: now.whole_seconds(),
+        })
+        .await?;
+    tenant
+        .put_officer_key(&OfficerKey {
+            officer: id,
+            public_key: locked.public,
+            sealed_private: locked.locked,
+            created: now.whole_seconds(),
+        })
+        .await?;
+    let what = What::OfficerAdded {
+        officer: id,
+        key: locked.public.fingerprint(),
+    };
+    recorder.log(tenant, what).await?;
+    split_all(recorder, tenant, opened, unlocking).await?;
+    Ok(id)
+}
+
+/// Makes the shares of every sealing key anew, for all officers.
+pub async fn reshare(
+    recorder: &Recorder,
+    tenant: &Tenant,
+    unlocking: &[Unlocking],
+) -> Result<usize> {
+    let opened = open_all(recorder, tenant, unlocking).await?;
+    let count = opened.len();
+    split_all(recorder, tenant, opened, unlocking).await?;
+    Ok(count)
+}
+
+/// Makes a sealing key, splits it, and gives back what the root has to sign.
+pub async fn prepare(
+    recorder: &Recorder,
+    tenant: &Tenant,
+    threshold: Option<u8>,
+) -> Result<PreparedKey> {
+    let keys = verified_keys(tenant).await?;
+    let newest = keys.first();
+    let threshold = threshold
+        .or(newest.map(|key| key.threshold))
+        .unwrap_or(shares::THRESHOLD_MIN);
+    let holders = holders(tenant).await?;
+    if holders.len() < usize::from(threshold) {
+        return Err(Error::refused(format!(
+            "{threshold} officers are to open together and there are {}: add officers first (`recorder officer add`)",
+            holders.len()
+        )));
+    }
+    let now = recorder.now();
+    let this = Quarter::at(now);
+    let taken = |quarter: &Quarter| keys.iter().any(|key| key.quarter == quarter.name());
+    let (quarter, not_before) = if taken(&this) {
+        let next = this.next();
+        if taken(&next) {
+            return Err(Error::refused(format!(
+                "there are keys for {} and {} already",
+                this.name(),
+                next.name()
+            )));
+        }
+        let begins = next.begins();
+        (next, begins)
+    } else {
+        (this, now.whole_seconds())
+    };
+    let rng = &mut recorder.rng();
+    let key = PrivateKey::random(rng);
+    let statement = SealingKey {
+        tenant: tenant.id(),
+        key: KeyId::random(rng),
+        not_after: quarter.next().begins(),
+        quarter: quarter.name(),
+        public_key: key.public()?,
+        not_before,
+        threshold,
+        shares: u8::try_from(holders.len())
+            .map_err(|_| Error::refused("a key cannot be shared among so many officers"))?,
+    };
+    let sealed = shares::split(&key, threshold, &holders, tenant.id(), statement.key, rng)?;
+    Ok(PreparedKey {
+        statement,
+        shares: sealed
+            .into_iter()
+            .map(|(officer, sealed)| PreparedShare { officer, sealed })
+            .collect(),
+    })
+}
+
+/// Installs a sealing key, if the pinned root has signed it.
+pub async fn install(
+    recorder: &Recorder,
+    tenant: &Tenant,
+    envelope: &Envelope,
+    prepared: &[PreparedShare],
+) -> Result<SealingKey> {
+    let root = tenant.info().root_key;
+    let key: SealingKey = envelope.verify(&root).map_err(|e| {
+        Error::refused(format!(
+            "{e}: the client's pinned root has the fingerprint {}",
+            root.fingerprint()
+        ))
+    })?;
+    if key.tenant != tenant.id() {
+        return Err(Error::refused("this sealing key is another client's"));
+    }
+    if key.threshold < shares::THRESHOLD_MIN || usize::from(key.shares) != prepared.len() {
+        return Err(Error::refused("the shares do not fit the signed statement"));
+    }
+    tenant
+        .put_sealing_key(envelope, &rows(key.key, prepared.iter().map(|s| (s.officer, s.sealed.clone()))))
+        .await?;
+    let what = What::SealingKeyInstalled {
+        key: key.key,
+        quarter: key.quarter.clone(),
+        public_key: key.public_key.fingerprint(),
+        threshold: key.threshold,
+        officers: prepared.iter().map(|s| s.officer).collect(),
+    };
+    recorder
+        .log_as(tenant, format!("key-{}", key.key), what)
+        .await?;
+    Ok(key)
+}
+
+/// The officer's private key, if the passphrase is right.
+pub async fn unlock(
+    recorder: &Recorder,
+    tenant: &Tenant,
+    officer: StaffId,
+    passphrase: &Passphrase,
+) -> Result<PrivateKey> {
+    let row = tenant
+        .officer_key(officer)
+        .await?
+        .ok_or(Error::NotFound("officer"))?;
+    let locked = LockedKey {
+        public: row.public_key,
+        locked: row.sealed_private,
+    };
+    let passphrase = passphrase.clone();
+    Ok(recorder
+        .one_at_a_time
+        .run(move || locked.unlock(&passphrase))
+        .await??)
+}
+
+/// The officer's shares of these keys. A key that they hold no share of is left out.
+pub async fn shares_of(
+    tenant: &Tenant,
+    officer: StaffId,
+    unlocked: &PrivateKey,
+    keys: &[KeyId],
+) -> Result<HashMap<KeyId, Share>> {
+    let mut out = HashMap::new();
+    for key in keys {
+        for row in tenant.shares_of(*key).await? {
+            if row.officer == officer {
+                let share = shares::unseal(&row.sealed, tenant.id(), *key, officer, unlocked)?;
+                out.insert(*key, share);
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// The tenant's sealing keys that its root has signed, the newest first.
+pub async fn verified_keys(tenant: &Tenant) -> Result<Vec<SealingKey>> {
+    let root = tenant.info().root_key;
+    let rows = tenant.sealing_keys().await?;
+    Ok(rows
+        .iter()
+        .filter_map(|row: &SealingKeyRow| row.statement.verify(&root).ok())
+        .collect())
+}
+
+/// Every sealing key whole, by k officers' unlocking.
+async fn open_all(
+    recorder: &Recorder,
+    tenant: &Tenant,
+    unlocking: &[Unlocking],
+) -> Result<Vec<(SealingKey, PrivateKey)>> {
+    let keys = verified_keys(tenant).await?;
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let need = keys.iter().map(|k| usize::from(k.threshold)).max().unwrap_or(0);
+    if unlocking.len() < need {
+        return Err(too_few(unlocking.len(), need));
+    }
+    let ids: Vec<KeyId> = keys.iter().map(|k| k.key).collect();
+    let mut held = Vec::new();
+    for (officer, passphrase) in unlocking {
+        let key = unlock(recorder, tenant, *officer, passphrase).await?;
+        held.push(shares_of(tenant, *officer, &key, &ids).await?);
+    }
+    keys.into_iter()
+        .map(|key| {
+            let shares: Vec<Share> = held.iter().filter_map(|h| h.get(&key.key).cloned()).collect();
+            let whole = shares::combine(&shares, key.threshold, &key.public_key)?;
+            Ok((key, whole))
+        })
+        .collect()
+}
+
+async fn split_all(
+    recorder: &Recorder,
+    tenant: &Tenant,
+    opened: Vec<(SealingKey, PrivateKey)>,
+    unlocking: &[Unlocking],
+) -> Result<()> {
+    let holders = holders(tenant).await?;
+    for (key, whole) in opened {
+        let rng = &mut recorder.rng();
+        let sealed = shares::split(&whole, key.threshold, &holders, tenant.id(), key.key, rng)?;
+        tenant.replace_shares(key.key, &rows(key.key, sealed)).await?;
+        let what = What::SharesReplaced {
+            key: key.key,
+            by: unlocking.iter().map(|(officer, _)| *officer).collect(),
+            officers: holders.iter().map(|h| h.officer).collect(),
+        };
+        recorder.log(tenant, what).await?;
+    }
+    Ok(())
+}
+
+async fn holders(tenant: &Tenant) -> Result<Vec<Holder>> {
+    let officers = tenant.officers().await?;
+    Ok(officers
+        .into_iter()
+        .filter_map(|o| {
+            o.public_key.map(|public| Holder {
+                officer: o.id,
+                public,
+            })
+        })
+        .collect())
+}
+
+fn rows(key: KeyId, shares: impl IntoIterator<Item = (StaffId, Vec<u8>)>) -> Vec<KeyShare> {
+    (1..)
+        .zip(shares)
+        .map(|(index, (officer, sealed))| KeyShare {
+            key,
+            officer,
+            index,
+            sealed,
+        })
+        .collect()
+}
+
+/// The error that says how many officers are missing.
+pub fn too_few(have: usize, need: usize) -> Error {
+    Error::TooFewOfficers {
+        have,
+        need,
+        missing: need.saturating_sub(have),
+    }
+}
+
+/// A calendar quarter, UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Quarter {
+    year: i16,
+    quarter: i8,
+}
+
+impl Quarter {
+    fn at(at: Millis) -> Self {
+        let date = jiff::Timestamp::from_millisecond(at.0)
+            .unwrap_or_default()
+            .to_zoned(TimeZone::UTC)
+            .date();
+        Self {
+            year: date.year(),
+            quarter: (date.month() - 1) / 3 + 1,
+        }
+    }
+
+    fn next(self) -> Self {
+        if self.quarter == 4 {
+            Self {
+                year: self.year.saturating_add(1),
+                quarter: 1,
+            }
+        } else {
+            Self {
+                quarter: self.quarter + 1,
+                ..self
+            }
+        }
+    }
+
+    fn name(self) -> String {
+        format!("{}Q{}", self.year, self.quarter)
+    }
+
+    fn begins(self) -> Millis {
+        let first = civil::Date::new(self.year, (self.quarter - 1) * 3 + 1, 1).unwrap_or_default();
+        let at = first
+            .to_zoned(TimeZone::UTC)
+            .map(|zoned| zoned.timestamp().as_millisecond());
+        Millis(at.unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quarter_begins_and_ends_where_the_calendar_says() {
+        let at = Millis(1_795_000_000_000); // 2026-11-18
+        let quarter = Quarter::at(at);
+        assert_eq!(quarter.name(), "2026Q4");
+        assert_eq!(crate::clock::shown(quarter.begins()), "2026-10-01T00:00:00Z");
+        assert_eq!(quarter.next().name(), "2027Q1");
+        assert_eq!(
+            crate::clock::shown(quarter.next().begins()),
+            "2027-01-01T00:00:00Z"
+        );
+    }
+}

@@ -1,0 +1,337 @@
+//! Opening one recording, top to bottom:
+//!
+//! ```text
+//! case → checks without keys → enough officers → log entry and signed checkpoint
+//!      → intake seal off → tenant's key from the shares → commitment → parts, along their chain
+//! ```
+//! No plaintext byte exists before the log entry and its checkpoint are durable. What is damaged is
+//! opened up to the damage, and the damage is named with its place.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proto::dsse::Envelope;
+use proto::event::ChatEvent;
+use proto::notice::Modality;
+use proto::{CaseId, EpochNo, KeyId, RecordingId, StaffId};
+use seal::manifest::{Manifest, Track};
+use seal::{PartHeader, PartKind, Recipient, WrapInfo};
+use store::{Case, StoredWrap, Tenant};
+
+use crate::Recorder;
+use crate::cases;
+use crate::custody;
+use crate::error::{Error, Result};
+use crate::inspect::{Finding, Source, Trust, statement, walk};
+use crate::keys::shares::{self, Share};
+use crate::keys::PrivateKey;
+use crate::log::What;
+use crate::open::key::EpochKey;
+use crate::open::{tink, unwrap};
+use crate::transcript::Line;
+use crate::vault::placement::Placement;
+use crate::vault::{MANIFEST, PLACEMENT};
+
+/// An opened recording. Holds what was said: no `Debug`.
+pub struct Opened {
+    /// The case that it was opened for.
+    pub case: Case,
+    /// Who unlocked their shares for it.
+    pub officers: Vec<StaffId>,
+    /// The log entry that announced it.
+    pub opening: String,
+    /// Signed by the node, countersigned by the recorder.
+    pub manifest_envelope: Envelope,
+    /// What it says.
+    pub manifest: Manifest,
+    /// Signed by the recorder.
+    pub placement_envelope: Envelope,
+    /// What it says.
+    pub placement: Placement,
+    /// Whose word was believed.
+    pub trust: Trust,
+    /// What was said, in order.
+    pub lines: Vec<Line>,
+    /// What is wrong or could not be opened, with its place.
+    pub damage: Vec<Finding>,
+}
+
+/// Opens a recording under a case. `purpose` is for the log: `export` or `open`.
+pub async fn open(
+    recorder: &Recorder,
+    tenant: &Tenant,
+    case: CaseId,
+    recording: RecordingId,
+    purpose: &str,
+) -> Result<Opened> {
+    // The case is good, and covers this recording.
+    let case = cases::valid(recorder, tenant, case).await?;
+    if !case.scope.contains(&recording) {
+        return Err(Error::NotFound("recording in this case"));
+    }
+
+    // What can be checked without any key.
+    let trust = recorder.trust(tenant).await?;
+    let source = Source::Vault {
+        vault: &recorder.vault,
+        tenant: tenant.id(),
+        recording,
+    };
+    let (manifest_envelope, manifest) = source
+        .envelope::<Manifest>(MANIFEST)
+        .await?
+        .map_err(|finding| Error::refused(format!("nothing can be opened: {finding}")))?;
+    let (placement_envelope, placement) = source
+        .envelope::<Placement>(PLACEMENT)
+        .await?
+        .map_err(|finding| Error::refused(format!("nothing can be opened: {finding}")))?;
+    if let Some(why) =
+        statement::unbelievable(&manifest_envelope, &manifest, tenant.id(), recording, &trust)
+    {
+        return Err(Error::refused(format!(
+            "nothing can be opened: manifest: {why}"
+        )));
+    }
+    let mut damage = statement::manifest(
+        &manifest_envelope,
+        &manifest,
+        tenant.id(),
+        recording,
+        &trust,
+        true,
+    );
+    damage.extend(statement::placement(
+        &placement_envelope,
+        &placement,
+        &manifest_envelope,
+        &manifest,
+        &trust,
+    ));
+
+    // Enough officers have unlocked their shares, for every key.
+    let (held, officers) = gather_shares(recorder, tenant, &case, &manifest).await?;
+
+    // From here on it is on record, whatever happens.
+    let opening = recorder
+        .log(
+            tenant,
+            What::Opening {
+                case: case.id,
+                recording,
+                officers: officers.clone(),
+                purpose: purpose.to_owned(),
+            },
+        )
+        .await?;
+    let opened = open_tracks(recorder, tenant, &source, &manifest, &placement, &held).await;
+    match opened {
+        Ok((lines, more)) => {
+            damage.extend(more);
+            Ok(Opened {
+                case,
+                officers,
+                opening,
+                manifest_envelope,
+                manifest,
+                placement_envelope,
+                placement,
+                trust,
+                lines,
+                damage,
+            })
+        }
+        Err(error) => {
+            failed(recorder, tenant, case.id, recording, &opening, &error).await?;
+            Err(error)
+        }
+    }
+}
+
+/// Says in the log that an announced opening came to nothing.
+pub async fn failed(
+    recorder: &Recorder,
+    tenant: &Tenant,
+    case: CaseId,
+    recording: RecordingId,
+    opening: &str,
+    error: &Error,
+) -> Result<()> {
+    let what = What::OpeningFailed {
+        case,
+        recording,
+        opening: opening.to_owned(),
+        reason: error.to_string(),
+    };
+    recorder.log(tenant, what).await.map(drop)
+}
+
+/// The shares that are unlocked for each key of the recording.
+struct Held {
+    threshold: u8,
+    public: proto::PublicKey,
+    shares: Vec<Share>,
+}
+
+async fn gather_shares(
+    recorder: &Recorder,
+    tenant: &Tenant,
+    case: &Case,
+    manifest: &Manifest,
+) -> Result<(BTreeMap<KeyId, Held>, Vec<StaffId>)> {
+    let statements = custody::verified_keys(tenant).await?;
+    let needed: BTreeSet<KeyId> = manifest
+        .tracks
+        .iter()
+        .flat_map(|t| &t.epochs)
+        .map(|e| e.sealing_key)
+        .collect();
+    let (mut held, mut officers) = (BTreeMap::new(), BTreeSet::new());
+    for id in needed {
+        // A key that the root has not signed is a finding already; nothing can be opened with it.
+        let Some(key) = statements.iter().find(|k| k.key == id) else {
+            continue;
+        };
+        let unlocked = recorder.unlocked.shares(case.id, id, recorder.now());
+        if unlocked.len() < usize::from(key.threshold) {
+            return Err(custody::too_few(
+                unlocked.len(),
+                usize::from(key.threshold),
+            ));
+        }
+        officers.extend(unlocked.iter().map(|(officer, _)| *officer));
+        held.insert(
+            id,
+            Held {
+                threshold: key.threshold,
+                public: key.public_key,
+                shares: unlocked.into_iter().map(|(_, share)| share).collect(),
+            },
+        );
+    }
+    if officers.len() < usize::from(shares::THRESHOLD_MIN) {
+        return Err(custody::too_few(
+            officers.len(),
+            usize::from(shares::THRESHOLD_MIN),
+        ));
+    }
+    Ok((held, officers.into_iter().collect()))
+}
+
+async fn open_tracks(
+    recorder: &Recorder,
+    tenant: &Tenant,
+    source: &Source<'_>,
+    manifest: &Manifest,
+    placement: &Placement,
+    held: &BTreeMap<KeyId, Held>,
+) -> Result<(Vec<Line>, Vec<Finding>)> {
+    let mut whole = BTreeMap::new();
+    for (id, held) in held {
+        let key = shares::combine(&held.shares, held.threshold, &held.public)?;
+        whole.insert(*id, key);
+    }
+    let wraps = tenant.wraps_of(manifest.recording).await?;
+    let (mut lines, mut damage) = (Vec::new(), Vec::new());
+    for track in &manifest.tracks {
+        if track.modality != Modality::Chat {
+            damage.push(Finding::manifest(format!(
+                "track {} holds {}, which this version does not render",
+                track.track,
+                track.modality.name()
+            )));
+            continue;
+        }
+        let mut keys = epoch_keys(recorder, manifest, track, &wraps, &whole)?;
+        let opened = walk::track(source, manifest, placement, track, |header, part, hash| {
+            let event = open_part(&mut keys, header, part)?;
+            lines.extend(event.map(|event| Line {
+                n: event.n(),
+                time: Line::time(&event),
+                track: header.track,
+                epoch: header.epoch,
+                seq: header.seq,
+                part: hash,
+                participant: track.participant,
+                event,
+            }));
+            Ok(())
+        })
+        .await?;
+        damage.extend(opened.damage);
+    }
+    lines.sort_by_key(|line| (line.n, line.track));
+    let counted = lines.iter().zip(1..).all(|(line, n)| line.n == n);
+    if damage.is_empty() && !counted {
+        damage.push(Finding::file(
+            "transcript.jsonl",
+            "the events of the tracks do not count up without a gap",
+        ));
+    }
+    Ok((lines, damage))
+}
+
+/// One part's event; `None` for an end part.
+fn open_part(
+    keys: &mut BTreeMap<EpochNo, Result<EpochKey, String>>,
+    header: &PartHeader,
+    part: &[u8],
+) -> Result<Option<ChatEvent>, String> {
+    let key = match keys.get_mut(&header.epoch) {
+        Some(Ok(key)) => key,
+        Some(Err(why)) => return Err(why.clone()),
+        None => return Err("its epoch has no key".to_owned()),
+    };
+    let key = key
+        .at_step(header.step)
+        .ok_or("its ratchet step lies before the part before it")?;
+    let plaintext =
+        tink::open(key, &header.associated_data(), part).map_err(|e| e.to_string())?;
+    match header.kind {
+        PartKind::End if plaintext.is_empty() => Ok(None),
+        PartKind::End => Err("an end part that holds something".to_owned()),
+        PartKind::Data => ChatEvent::from_padded(&plaintext)
+            .map(Some)
+            .map_err(|_| "it opens, and holds something that this version does not know".to_owned()),
+    }
+}
+
+/// The data key of each epoch of a track, or why there is none.
+fn epoch_keys(
+    recorder: &Recorder,
+    manifest: &Manifest,
+    track: &Track,
+    wraps: &[StoredWrap],
+    whole: &BTreeMap<KeyId, PrivateKey>,
+) -> Result<BTreeMap<EpochNo, Result<EpochKey, String>>> {
+    let mut keys = BTreeMap::new();
+    for epoch in &track.epochs {
+        let recipient = Recipient::Tenant {
+            key: epoch.sealing_key,
+        };
+        let info = WrapInfo {
+            tenant: manifest.tenant,
+            recording: manifest.recording,
+            track: track.track,
+            epoch: epoch.epoch,
+            recipient,
+        };
+        let named = serde_json::to_string(&recipient)?;
+        let wrap = wraps.iter().find(|w| {
+            w.track == track.track && w.epoch == epoch.epoch && w.recipient == named
+        });
+        let key = match (wrap, whole.get(&epoch.sealing_key)) {
+            (None, _) => Err("its wrapped key is not there: it was erased, or lost".to_owned()),
+            (_, None) => Err("its sealing key is not one that the client's root signed".to_owned()),
+            (Some(wrap), Some(whole)) => match recorder.keys.intake(wrap.generation)? {
+                None => Err(format!(
+                    "intake key {} is destroyed: this cannot be opened any more",
+                    wrap.generation
+                )),
+                Some(intake) => unwrap::intake(&wrap.wrap, &info, wrap.generation, &intake)
+                    .and_then(|inner| unwrap::tenant(&inner, &info, whole, &epoch.commitment))
+                    .map_err(|e| e.to_string()),
+            },
+        };
+        keys.insert(epoch.epoch, key);
+    }
+    Ok(keys)
+}
