@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use proto::notice::Modality;
 use proto::{Hash32, Millis, RecordingId, SessionId, SiteId, StaffId};
 
-use crate::consents::{read_participant, select_participants};
+use crate::participants::{read_participant, select_participants};
 use crate::value::{Row, args};
 use crate::{Participant, Result, Tenant};
 
