@@ -11,8 +11,12 @@
 //! ```
 //! This crate holds no key that opens a recording, and does not depend on the one that does.
 
+pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod http;
 pub mod room;
 pub mod shutdown;
 pub mod telemetry;
+pub mod ws;

@@ -40,6 +40,7 @@ impl Room {
         self.board_changed = true;
         self.settle(now);
         Ok(Claimed {
+            site: self.facts.site,
             track,
             consent: manifest::Consent {
                 notice: self.facts.notice,
@@ -97,6 +98,9 @@ impl Room {
             .ok_or(ErrorCode::TokenInvalid)?;
         let roster = self.roster + 1;
         let person = self.people.get_mut(who).ok_or(ErrorCode::Internal)?;
+        if person.staff != join.staff {
+            return Err(ErrorCode::TokenInvalid);
+        }
         if person.stage != Stage::Admitted {
             return Err(ErrorCode::TokenUsed);
         }
@@ -244,7 +248,7 @@ impl Room {
             .index_of(resume.participant)
             .ok_or(ErrorCode::ResumeStale)?;
         let person = self.people.get_mut(who).ok_or(ErrorCode::Internal)?;
-        if person.stage != Stage::In {
+        if person.stage != Stage::In || person.staff != resume.staff {
             return Err(ErrorCode::ResumeStale);
         }
         let heard_again = person.name.is_empty();

@@ -6,7 +6,7 @@ use proto::notice::Modality;
 use proto::wire::ServerMessage;
 use proto::{ErrorCode, Millis, ParticipantId, RecordingId};
 use rand_core::CryptoRng;
-use seal::manifest::{self, Ending, Manifest, Policy};
+use seal::manifest::{self, Cause, Ending, Manifest, Policy};
 use seal::spool::{End, Record};
 
 use super::durable::What;
@@ -59,6 +59,21 @@ impl Room {
         Ok(())
     }
 
+    /// After a restart that found the record damaged: it ends at the last places that are whole.
+    pub fn end_damaged(&mut self, now: Millis, rng: &mut impl CryptoRng) {
+        self.damaged = true;
+        self.places = self
+            .people
+            .iter()
+            .filter_map(|person| person.sealer.as_ref())
+            .map(seal::TrackSealer::place)
+            .collect();
+        if let Err(code) = self.end(now, None, rng) {
+            self.unsound(now, code);
+        }
+        self.settle(now);
+    }
+
     fn has_key(&self, who: usize) -> bool {
         self.people
             .get(who)
@@ -102,6 +117,10 @@ impl Room {
                 .collect(),
             gaps: Vec::new(),
             ending: match by {
+                _ if self.damaged => Ending::Truncated {
+                    cause: Cause::Damage,
+                    places: self.places.clone(),
+                },
                 Some(by) => Ending::Clean { by },
                 None => Ending::Abandoned {},
             },

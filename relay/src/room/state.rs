@@ -14,7 +14,7 @@ use std::sync::Arc;
 use proto::consent::RecordingChoice;
 use proto::event::Role;
 use proto::wire::{ClientMessage, ServerMessage};
-use proto::{ErrorCode, Millis, ParticipantId, PublicKey, StaffId, Token, TrackNo};
+use proto::{ErrorCode, Millis, ParticipantId, PublicKey, SiteId, StaffId, Token, TrackNo};
 use rand_core::CryptoRng;
 use seal::manifest;
 use seal::spool::Record;
@@ -52,6 +52,8 @@ pub enum Command {
 pub struct Join {
     /// Who.
     pub participant: ParticipantId,
+    /// Which agent is signed in on that socket; `None` at the widget's door.
+    pub staff: Option<StaffId>,
     /// Under which name; checked by the edge. Ignored for agents.
     pub name: Option<String>,
     /// On which socket.
@@ -65,6 +67,8 @@ pub struct Join {
 pub struct Resume {
     /// Who.
     pub participant: ParticipantId,
+    /// Which agent is signed in on that socket; `None` at the widget's door.
+    pub staff: Option<StaffId>,
     /// The name as it was: used where a restarted relay has none.
     pub name: Option<String>,
     /// The last `n` that the client has without a gap.
@@ -87,6 +91,8 @@ pub struct Claim {
 /// What an agent who may come in is given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claimed {
+    /// The session's site.
+    pub site: SiteId,
     /// Their chat track.
     pub track: TrackNo,
     /// What they acknowledge with the claim.
@@ -176,6 +182,9 @@ pub struct Room {
     pub(super) phase: Phase,
     pub(super) board_changed: bool,
     pub(super) on_board: bool,
+    /// Where the whole parts of a damaged record end.
+    pub(super) damaged: bool,
+    pub(super) places: Vec<manifest::Place>,
     pub(super) end: Option<(u64, Millis, Option<ParticipantId>)>,
     pub(super) effects: VecDeque<Effect>,
 }
@@ -222,6 +231,8 @@ impl Room {
             phase: Phase::Open,
             board_changed: false,
             on_board: false,
+            damaged: false,
+            places: Vec::new(),
             end: None,
             effects: VecDeque::new(),
         }

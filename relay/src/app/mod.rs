@@ -1,0 +1,206 @@
+//! The composition root: `build(config)` opens what a node needs, in order, and starts it.
+
+mod hardening;
+mod listener;
+mod metrics;
+mod node;
+mod restore;
+mod upkeep;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use metrics_exporter_prometheus::PrometheusHandle;
+use proto::Millis;
+use proto::wire::Limits;
+use seal::spool::{Recovered, Spool, SpoolConfig};
+use store::{Store, StoreConfig};
+
+pub use hardening::harden;
+pub use node::{load_or_make_key, make_key};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::http::front::Front;
+use crate::http::service::Hosts;
+use crate::room::driver::Means;
+use crate::room::facts::{House, Node};
+use crate::room::keyring::Keyring;
+use crate::room::lobby::Lobby;
+use crate::shutdown::Shutdown;
+
+/// How long a stopping node waits for what is in flight.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A node that serves.
+#[derive(Debug)]
+pub struct Running {
+    front: Arc<Front>,
+    address: SocketAddr,
+    metrics: Option<SocketAddr>,
+}
+
+/// What must be there before a node can serve; `relay check` stops here.
+#[derive(Debug)]
+pub struct Ready {
+    config: Config,
+    store: Store,
+    node: Node,
+    keyring: Arc<Keyring>,
+}
+
+impl Ready {
+    /// Opens the store, and checks this node's key and certificate, and the recorder's keys.
+    pub async fn check(config: Config, clock: &Clock) -> Result<Self> {
+        let mut store_config = StoreConfig::new(config.store.url.expose());
+        store_config.open_tenants = 256;
+        let store = Store::open(&store_config)
+            .await
+            .context("[store] url: the store cannot be opened")?;
+        let key = node::load_key(&config.node.key)?;
+        let node = node::certified(&store, key, &config.node, clock.now()).await?;
+        let keyring = Arc::new(Keyring::new(store.clone(), config.node.recorder_key));
+        Ok(Self {
+            config,
+            store,
+            node,
+            keyring,
+        })
+    }
+
+    /// Whether the port is free; it is not kept.
+    pub async fn check_port(&self) -> Result<()> {
+        listener::bind(&self.config.listen).await.map(drop)
+    }
+
+    /// One line for each tenant: whether its recordings can be sealed.
+    pub async fn check_keys(&self, now: Millis) -> Result<Vec<String>> {
+        let mut lines = Vec::new();
+        for tenant in self.store.tenants().await? {
+            let slug = &tenant.info().slug;
+            self.keyring
+                .target(&tenant, now)
+                .await
+                .with_context(|| format!("client {slug}"))?;
+            lines.push(format!("client {slug}: sealing key and intake key in order"));
+        }
+        Ok(lines)
+    }
+
+    /// Lets go of what was opened.
+    pub async fn close(self) {
+        self.store.close().await;
+    }
+}
+
+/// Builds a node from its configuration and starts it. `metrics` renders what was counted.
+pub async fn build(
+    config: Config,
+    clock: Clock,
+    metrics: Option<PrometheusHandle>,
+) -> Result<Running> {
+    let ready = Ready::check(config, &clock).await?;
+    let Ready {
+        config,
+        store,
+        node,
+        keyring,
+    } = ready;
+    let tls = listener::tls(&config.listen)?;
+    let listener = listener::bind(&config.listen).await?;
+    let address = listener.local_addr()?;
+    let (spool, recovered) = open_spool(&config, &node).await?;
+
+    let shutdown = Shutdown::new();
+    let after_end_ms = i64::from(config.session.after_end_minutes) * 60_000;
+    let means = Means {
+        lobby: Arc::new(Lobby::default()),
+        spool: spool.clone(),
+        clock: clock.clone(),
+        after_end_ms,
+        shutdown: shutdown.clone(),
+    };
+    let house = Arc::new(house(&config, node, after_end_ms));
+    restore::restore(&store, &keyring, &house, &means, recovered)
+        .await
+        .context("sessions of before cannot be taken up again")?;
+
+    let front = Arc::new(Front::new(config, store, keyring, house, means));
+    upkeep::start(&front);
+    let counted = match (front.config.listen.metrics, metrics) {
+        (Some(address), Some(handle)) => {
+            Some(metrics::serve(address, handle, Arc::clone(&front)).await?)
+        }
+        _ => None,
+    };
+    listener::serve(listener, tls, Hosts::new(Arc::clone(&front)), &front);
+    tracing::info!(port = address.port(), node = %front.house.node.id, "serving");
+    Ok(Running {
+        front,
+        address,
+        metrics: counted,
+    })
+}
+
+fn house(config: &Config, node: Node, after_end_ms: i64) -> House {
+    let limits = &config.limits;
+    House {
+        node: Arc::new(node),
+        limits: Limits {
+            text_bytes: limits.text_bytes,
+            per_minute: limits.per_minute,
+            unacknowledged: limits.unacknowledged,
+            unanswered: limits.unanswered,
+        },
+        history_bytes: limits.history_mib << 20,
+        people: limits.people,
+        join_ms: i64::from(config.session.join_seconds) * 1_000,
+        return_ms: i64::from(config.session.return_minutes) * 60_000,
+        after_end_ms,
+    }
+}
+
+async fn open_spool(config: &Config, node: &Node) -> Result<(Spool, Recovered)> {
+    let folder = config.spool.directory.join(node.id.to_string());
+    let spool = &config.spool;
+    let settings = SpoolConfig {
+        segment_bytes: spool.segment_mib << 20,
+        linger: Duration::from_micros(spool.linger_us),
+        min_free_bytes: spool.min_free_mib << 20,
+        queue_bytes: spool.queue_mib << 20,
+    };
+    let shown = folder.display().to_string();
+    std::fs::create_dir_all(&config.spool.directory)
+        .with_context(|| format!("[spool] directory: {shown} cannot be made"))?;
+    let opened =
+        tokio::task::spawn_blocking(move || Spool::open_directory(&folder, settings)).await?;
+    opened.with_context(|| format!("[spool] directory: {shown} cannot be opened"))
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where metrics are served.
+    pub fn metrics(&self) -> Option<SocketAddr> {
+        self.metrics
+    }
+
+    /// What its endpoints have at hand: for tests that look behind them.
+    pub fn front(&self) -> &Arc<Front> {
+        &self.front
+    }
+
+    /// Stops: sockets are told, what is in flight becomes durable, then everything closes. True if
+    /// all of it ended by itself.
+    pub async fn stop(self) -> bool {
+        let done = upkeep::stop(&self.front, PATIENCE).await;
+        self.front.means.spool.clone().close().await;
+        self.front.store.close().await;
+        done
+    }
+}

@@ -1,0 +1,58 @@
+//! Where a request comes from: known while it is handled, and written down nowhere.
+
+use core::convert::Infallible;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use proto::ErrorCode;
+
+use super::allowance::Ask;
+use super::front::Front;
+
+/// The other end of the socket; the listener puts it into each request. It shows itself nowhere.
+#[derive(Clone, Copy)]
+pub struct Peer(pub IpAddr);
+
+impl core::fmt::Debug for Peer {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Peer(…)")
+    }
+}
+
+/// The address that limits count by.
+pub(crate) struct Caller(IpAddr);
+
+impl Caller {
+    /// Takes one `ask` of this address's allowance.
+    pub(crate) fn take(&self, front: &Front, ask: Ask) -> Result<(), ErrorCode> {
+        front
+            .allowance
+            .take_address(ask, self.0, front.now(), &mut front.rng())
+    }
+}
+
+impl FromRequestParts<Arc<Front>> for Caller {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, front: &Arc<Front>) -> Result<Self, Infallible> {
+        let peer = parts
+            .extensions
+            .get::<Peer>()
+            .map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0);
+        Ok(Self(forwarded(parts, front, peer).unwrap_or(peer)))
+    }
+}
+
+/// The last entry of the configured header, if the peer may speak for others. No other header counts.
+fn forwarded(parts: &Parts, front: &Front, peer: IpAddr) -> Option<IpAddr> {
+    let forwarded = front.config.listen.forwarded.as_ref()?;
+    forwarded
+        .from
+        .contains(&peer.to_canonical())
+        .then_some(())?;
+    let last = parts.headers.get_all(&forwarded.header).iter().next_back()?;
+    let text = last.to_str().ok()?;
+    text.rsplit(',').next()?.trim().parse().ok()
+}

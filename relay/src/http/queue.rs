@@ -1,0 +1,137 @@
+//! The desk's queue as server-sent events: the whole picture each time that it changes.
+
+use core::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::Stream;
+use futures_util::stream;
+use proto::{StaffId, TenantId};
+use store::StaffRole;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::front::Front;
+use super::problem::Problem;
+use super::staff::OnDuty;
+
+/// Changes that come together are shown together.
+const TOGETHER: Duration = Duration::from_millis(100);
+/// How often it is looked whether the agent is still signed in, and who the colleagues are.
+const LOOK_AGAIN: Duration = Duration::from_secs(20);
+
+/// `GET /api/v1/queue`.
+pub(super) async fn queue(
+    State(front): State<Arc<Front>>,
+    on_duty: OnDuty,
+) -> Result<Response, Problem> {
+    let colleagues = colleagues(&on_duty).await?;
+    let changes = front.lobby.open_desk(on_duty.tenant.id(), on_duty.staff);
+    let desk = Desk {
+        open: Open {
+            tenant: on_duty.tenant.id(),
+            staff: on_duty.staff,
+            front,
+        },
+        on_duty,
+        colleagues,
+        changes,
+        look_at: Instant::now() + LOOK_AGAIN,
+        first: true,
+    };
+    let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
+    Ok(Sse::new(desk.events()).keep_alive(keep_alive).into_response())
+}
+
+/// One open desk.
+struct Desk {
+    open: Open,
+    on_duty: OnDuty,
+    colleagues: Vec<(StaffId, String)>,
+    changes: watch::Receiver<()>,
+    look_at: Instant,
+    first: bool,
+}
+
+/// Counts the desk as open while the stream lives.
+struct Open {
+    tenant: TenantId,
+    staff: StaffId,
+    front: Arc<Front>,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.front.lobby.close_desk(self.tenant, self.staff);
+    }
+}
+
+impl Desk {
+    fn events(self) -> impl Stream<Item = Result<Event, Infallible>> {
+        stream::unfold(self, |mut desk| async move {
+            let go_on = desk.wait().await;
+            go_on.then(|| (Ok(desk.snapshot()), desk))
+        })
+    }
+
+    /// Until there is something to show; false when the stream is to end.
+    async fn wait(&mut self) -> bool {
+        if core::mem::take(&mut self.first) {
+            return true;
+        }
+        let shutdown = self.open.front.shutdown.clone();
+        loop {
+            let changed = tokio::select! {
+                () = shutdown.begun() => return false,
+                changed = timeout_at(self.look_at, self.changes.changed()) => changed,
+            };
+            match changed {
+                Ok(Ok(())) => {
+                    sleep(TOGETHER).await;
+                    self.changes.mark_unchanged();
+                    return true;
+                }
+                Ok(Err(_)) => return false,
+                Err(_) => {
+                    self.look_at = Instant::now() + LOOK_AGAIN;
+                    if !self.look_again().await {
+                        return false;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether the agent is still signed in; the colleagues may have changed.
+    async fn look_again(&mut self) -> bool {
+        let now = self.open.front.now();
+        let token = self.on_duty.pass.token.hash();
+        let signed_in = self.on_duty.tenant.staff_session(&token, now).await;
+        if let Ok(colleagues) = colleagues(&self.on_duty).await {
+            self.colleagues = colleagues;
+        }
+        matches!(signed_in, Ok(Some(_)))
+    }
+
+    fn snapshot(&self) -> Event {
+        let view = self
+            .open
+            .front
+            .lobby
+            .view(self.open.tenant, self.open.staff, &self.colleagues);
+        let data = serde_json::to_string(&view).unwrap_or_default();
+        Event::default().event("queue").data(data)
+    }
+}
+
+async fn colleagues(on_duty: &OnDuty) -> store::Result<Vec<(StaffId, String)>> {
+    let staff = on_duty.tenant.staff().await?;
+    Ok(staff
+        .into_iter()
+        .filter(|staff| staff.role == StaffRole::Agent)
+        .map(|staff| (staff.id, staff.name))
+        .collect())
+}

@@ -1,0 +1,271 @@
+//! One task a socket: client frames in, the room's frames out, and silence measured.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use proto::ErrorCode;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::{CapacityError, Error};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Bytes, Message};
+
+use super::connection::Verdict;
+use super::hello::{Identified, Unidentified};
+use crate::http::stream::Stream;
+use crate::clock::Clock;
+use crate::config::Limits;
+use crate::room::driver::{Letter, Out};
+use crate::room::state::{Command, error_frame};
+use crate::telemetry::counted;
+
+/// Read and write buffers: small, because most sockets are idle.
+const BUFFER: usize = 4 * 1024;
+/// What may gather for a client that does not read.
+const BUFFER_MAX: usize = 512 * 1024;
+/// How long a closing client is waited for.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// The room's end of the queue is gone, or it said goodbye.
+enum End {
+    /// Closed by the room or by a refusal; `None`: an ordinary end.
+    Close(Option<ErrorCode>),
+    /// The other side is gone, or has closed by itself.
+    Gone,
+}
+
+/// Runs a socket from its upgrade to its end.
+pub(super) async fn run(upgraded: OnUpgrade, hello: Unidentified) {
+    let Ok(upgraded) = upgraded.await else {
+        return;
+    };
+    let Ok(parts) = upgraded.downcast::<TokioIo<Stream>>() else {
+        return;
+    };
+    let limits = hello.front().config.limits;
+    let config = WebSocketConfig::default()
+        .read_buffer_size(BUFFER)
+        .write_buffer_size(BUFFER)
+        .max_write_buffer_size(BUFFER_MAX)
+        .max_message_size(Some(limits.frame_bytes))
+        .max_frame_size(Some(limits.frame_bytes));
+    let stream = parts.io.into_inner();
+    let early = parts.read_buf.to_vec();
+    let ws = WebSocketStream::from_partially_read(stream, early, Role::Server, Some(config)).await;
+    metrics::gauge!(counted::SOCKETS).increment(1.0);
+    serve(ws, limits, hello).await;
+    metrics::gauge!(counted::SOCKETS).decrement(1.0);
+}
+
+async fn serve(ws: WebSocketStream<Stream>, limits: Limits, hello: Unidentified) {
+    let clock = hello.front().clock.clone();
+    let mut socket = Socket {
+        ws,
+        patience: Duration::from_secs(limits.pong_seconds),
+        quiet: Duration::from_secs(limits.ping_seconds),
+        clock,
+    };
+    let (outlet, queue) = mpsc::channel(limits.out_queue);
+    let first = timeout(Duration::from_secs(limits.hello_seconds), socket.first()).await;
+    let identified = match first.unwrap_or(Err(End::Close(Some(ErrorCode::HelloTimeout)))) {
+        Ok(text) => hello
+            .hear(&text, outlet)
+            .await
+            .map_err(|code| End::Close(Some(code))),
+        Err(end) => Err(end),
+    };
+    match identified {
+        Ok(identified) => Box::pin(socket.talk(identified, queue)).await,
+        Err(End::Close(code)) => socket.close(code).await,
+        Err(End::Gone) => {}
+    }
+}
+
+struct Socket {
+    ws: WebSocketStream<Stream>,
+    patience: Duration,
+    quiet: Duration,
+    clock: Clock,
+}
+
+impl Socket {
+    /// The first text frame.
+    async fn first(&mut self) -> Result<tokio_tungstenite::tungstenite::Utf8Bytes, End> {
+        loop {
+            match self.ws.next().await {
+                Some(Ok(Message::Text(text))) => return Ok(text),
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                other => return Err(end_of(other)),
+            }
+        }
+    }
+
+    async fn talk(mut self, mut identified: Identified, mut queue: mpsc::Receiver<Out>) {
+        let end = self.exchange(&mut identified, &mut queue).await;
+        drop(queue);
+        identified.gone().await;
+        if let End::Close(code) = end {
+            if let Some(code) = code {
+                tracing::info!(session = %identified.session, %code, "a socket was closed");
+            }
+            self.close(code).await;
+        }
+    }
+
+    /// Frames both ways, until one side ends it.
+    async fn exchange(
+        &mut self,
+        identified: &mut Identified,
+        queue: &mut mpsc::Receiver<Out>,
+    ) -> End {
+        // Nothing is read before the welcome: there would be nobody yet to take it.
+        let mut welcomed = false;
+        let mut heard = Instant::now();
+        let mut pinged = false;
+        let silence = sleep_until(heard + self.quiet);
+        tokio::pin!(silence);
+        loop {
+            tokio::select! {
+                biased;
+                out = queue.recv() => {
+                    welcomed = true;
+                    // The room lets go of a queue that is full.
+                    let Some(out) = out else {
+                        return End::Close(Some(ErrorCode::SlowClient));
+                    };
+                    if let Err(end) = self.send(out, queue).await {
+                        return end;
+                    }
+                }
+                frame = self.ws.next(), if welcomed => {
+                    heard = Instant::now();
+                    pinged = false;
+                    let text = match frame {
+                        Some(Ok(Message::Text(text))) => text,
+                        Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
+                        other => return end_of(other),
+                    };
+                    if let Err(end) = self.take(identified, &text).await {
+                        return end;
+                    }
+                }
+                () = &mut silence => {
+                    let due = heard + self.quiet;
+                    if Instant::now() < due {
+                        silence.as_mut().reset(due);
+                    } else if pinged {
+                        return End::Gone;
+                    } else {
+                        pinged = true;
+                        if let Err(end) = self.write(Message::Ping(Bytes::new())).await {
+                            return end;
+                        }
+                        silence.as_mut().reset(Instant::now() + self.patience);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn take(&mut self, identified: &mut Identified, text: &str) -> Result<(), End> {
+        match identified.connection.frame(self.clock.now(), text) {
+            Verdict::Pass(message) => {
+                let letter = Letter::Command(Command::From(identified.socket, message));
+                let sent = identified.room.mailbox.send(letter).await;
+                sent.map_err(|_| End::Close(Some(ErrorCode::SessionEnded)))
+            }
+            Verdict::Refuse {
+                code,
+                cid,
+                retry_ms,
+            } => {
+                metrics::counter!(counted::REFUSED, "code" => code.name()).increment(1);
+                let frame = error_frame(code, cid, retry_ms);
+                self.write(Message::Text(frame)).await
+            }
+            Verdict::Close(code) => Err(End::Close(Some(code))),
+        }
+    }
+
+    /// Sends `out` and whatever else has gathered, with one flush.
+    async fn send(&mut self, out: Out, queue: &mut mpsc::Receiver<Out>) -> Result<(), End> {
+        let mut next = Some(out);
+        while let Some(out) = next {
+            match out {
+                Out::Frame(frame) => self.feed(Message::Text(frame)).await?,
+                Out::Backlog(mut backlog) => {
+                    while let Some(frame) = backlog.next_frame() {
+                        self.feed(Message::Text(frame)).await?;
+                    }
+                }
+                Out::Close(code) => return Err(End::Close(code)),
+            }
+            next = queue.try_recv().ok();
+        }
+        self.in_time(|ws| ws.flush()).await
+    }
+
+    async fn feed(&mut self, message: Message) -> Result<(), End> {
+        self.in_time(|ws| ws.feed(message)).await
+    }
+
+    async fn write(&mut self, message: Message) -> Result<(), End> {
+        self.in_time(|ws| ws.send(message)).await
+    }
+
+    /// A client that takes nothing for so long is gone.
+    async fn in_time<'a, F>(
+        &'a mut self,
+        work: impl FnOnce(&'a mut WebSocketStream<Stream>) -> F,
+    ) -> Result<(), End>
+    where
+        F: Future<Output = Result<(), Error>>,
+    {
+        match timeout(self.patience, work(&mut self.ws)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(End::Gone),
+            Err(_) => Err(End::Close(Some(ErrorCode::SlowClient))),
+        }
+    }
+
+    /// Says why, closes, and waits a moment for the other side to have read it.
+    async fn close(mut self, code: Option<ErrorCode>) {
+        let goodbye = async {
+            let frame = match code {
+                Some(code) => {
+                    metrics::counter!(counted::REFUSED, "code" => code.name()).increment(1);
+                    let text = error_frame(code, None, None);
+                    self.ws.send(Message::Text(text)).await?;
+                    CloseFrame {
+                        code: CloseCode::from(code.close_code().unwrap_or(1008)),
+                        reason: code.name().into(),
+                    }
+                }
+                None => CloseFrame {
+                    code: CloseCode::Normal,
+                    reason: "".into(),
+                },
+            };
+            self.ws.close(Some(frame)).await?;
+            while let Some(Ok(_)) = self.ws.next().await {}
+            Ok::<_, Error>(())
+        };
+        let _ = timeout(GOODBYE, goodbye).await;
+    }
+}
+
+/// What the end of the client's frames, or one that is no text, comes to.
+fn end_of(frame: Option<Result<Message, Error>>) -> End {
+    match frame {
+        Some(Ok(Message::Binary(_))) => End::Close(Some(ErrorCode::Malformed)),
+        Some(Err(Error::Capacity(CapacityError::MessageTooLong { .. }))) => {
+            End::Close(Some(ErrorCode::TooLarge))
+        }
+        Some(Err(Error::Utf8(_))) => End::Close(Some(ErrorCode::Malformed)),
+        _ => End::Gone,
+    }
+}
