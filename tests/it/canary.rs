@@ -1,0 +1,184 @@
+//! Canaries: a session full of marks, and then a search for each of them in everything that both
+//! processes wrote. What people say and are called, and where they come from, stands nowhere.
+
+mod marks;
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, ensure};
+use http::Method;
+use loadtest::participant::{Participant, accept, agree, sign_in};
+use proto::wire::{ClientMessage, ServerMessage};
+use testkit::house::House;
+use tokio::time::{Duration, sleep};
+
+use self::marks::{Mark, views};
+use crate::session::client;
+
+/// Where the visitor comes from.
+const VISITOR: Ipv4Addr = Ipv4Addr::new(127, 83, 12, 201);
+/// Where the agent comes from.
+const AGENT: Ipv4Addr = Ipv4Addr::new(127, 83, 77, 34);
+/// What a forged forwarding header says.
+const FORWARDED: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 199);
+
+const NAME: &str = "Zanzibar Quetzal Canaryname";
+const VISITOR_TEXT: &str = "canaryvisitor-mauve-4471 my account is CH93-0076";
+const AGENT_TEXT: &str = "canaryagent-ochre-9920 thank you";
+const BROWSER: &str = "CanaryBrowser/83.7";
+
+fn marks() -> Vec<Mark> {
+    vec![
+        Mark::text(NAME),
+        Mark::text("canaryvisitor-mauve-4471"),
+        Mark::text("canaryagent-ochre-9920"),
+        Mark::text("CanaryBrowser"),
+        Mark::text("canarycookie"),
+        Mark::address(VISITOR),
+        Mark::address(AGENT),
+        Mark::address(FORWARDED),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_word_no_name_and_no_address_is_written_anywhere() -> Result<()> {
+    let mut house = House::start().await?;
+    let mut found = talk(&house).await?;
+    // Once while the session's parts stand in the spool, and once when they are in the vault.
+    sleep(Duration::from_secs(3)).await;
+    found.extend(search(house.folder(), &marks())?);
+    house.stop().await?;
+    let files = files(house.folder())?;
+    ensure!(files.len() > 10, "too few files were searched: {files:?}");
+    found.extend(search(house.folder(), &marks())?);
+    ensure!(found.is_empty(), "{}", found.join("\n"));
+    Ok(())
+}
+
+/// A session with every mark in it; hands back what was found on the disk while it ran.
+async fn talk(house: &House) -> Result<Vec<String>> {
+    let bank = client(house, "alpine")?;
+    let (Some(site), [mia, ..]) = (bank.site, bank.agents.as_slice()) else {
+        anyhow::bail!("the bank has a site and an agent")
+    };
+    let forwarded = FORWARDED.to_string();
+    let forwarded_pair = format!("for={FORWARDED};proto=http");
+    let headers = [
+        ("x-forwarded-for", forwarded.as_str()),
+        ("x-real-ip", forwarded.as_str()),
+        ("forwarded", forwarded_pair.as_str()),
+        ("user-agent", BROWSER),
+    ];
+    let widget = house.widget().from(VISITOR);
+    let desk = house.desk().from(AGENT);
+    // Whatever a browser may ask for, well-formed or not, with the marks in every place.
+    for path in [
+        "/launch.js",
+        "/frame/nowhere",
+        "/canaryvisitor-mauve-4471",
+        "/ws?x=canaryvisitor-mauve-4471",
+    ] {
+        widget
+            .send(Method::GET, path, &headers, bytes::Bytes::new())
+            .await?;
+    }
+    widget
+        .send(
+            Method::POST,
+            &format!("/api/v1/sites/{site}/consents"),
+            &[headers.as_slice(), &[("content-type", "application/json")]].concat(),
+            format!("{{\"name\":\"{NAME}\",").into(),
+        )
+        .await?;
+    let refused = sign_in(&desk, "alpine", NAME, VISITOR_TEXT).await;
+    ensure!(refused.is_err(), "a wrong name and password sign in");
+
+    let consent = agree(&widget, site).await?;
+    let mut visitor =
+        Participant::join(&widget, site, consent.join, Some(NAME.to_owned()), &headers).await?;
+    visitor.say(1, VISITOR_TEXT).await?;
+    let cookie = sign_in(&desk, "alpine", &mia.sign_in, &mia.secret).await?;
+    let accepted = accept(&desk, &cookie, consent.session).await?;
+    let agent_headers = [headers.as_slice(), &[("cookie", cookie.as_str())]].concat();
+    let mut agent =
+        Participant::join(&desk, accepted.site, accepted.join, None, &agent_headers).await?;
+    agent.say(1, AGENT_TEXT).await?;
+    // Wrong frames, each with a mark: what is refused is not written down either.
+    for wrong in [
+        format!("{{\"t\":\"say\",\"cid\":\"{VISITOR_TEXT}\"}}"),
+        format!("{{\"t\":\"{NAME}\"}}"),
+    ] {
+        visitor.send_text(wrong).await?;
+    }
+    let found = search(house.folder(), &marks())?;
+    agent.send(&ClientMessage::End {}).await?;
+    agent
+        .until(|message| matches!(message, ServerMessage::Ended { .. }).then_some(()))
+        .await?;
+    Ok(found)
+}
+
+/// What was found, a line for each mark and file.
+fn search(folder: &Path, marks: &[Mark]) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for file in files(folder)? {
+        // A file may go while it is looked for: the spool frees its segments.
+        let Ok(bytes) = fs::read(&file) else { continue };
+        let views = views(bytes);
+        for mark in marks {
+            for way in mark.found_in(&views) {
+                found.push(format!("{} holds {} as {way}", file.display(), mark.name));
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(files(&path)?);
+        } else if path.is_file() {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+#[test]
+fn each_mark_is_found_in_each_disguise() -> Result<()> {
+    for mark in marks() {
+        for (way, planted) in mark.disguises()? {
+            for padding in 0..3 {
+                let folder = tempfile::tempdir()?;
+                let mut bytes = vec![0xa5; 4096 + padding];
+                bytes.extend_from_slice(&planted);
+                bytes.extend_from_slice(&[0x5a; 999]);
+                fs::create_dir(folder.path().join("deep"))?;
+                fs::write(folder.path().join("deep/file"), &bytes)?;
+                let found = search(folder.path(), std::slice::from_ref(&mark))?;
+                ensure!(
+                    !found.is_empty(),
+                    "{} was planted as {way} and not found",
+                    mark.name
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn nothing_is_found_where_nothing_is() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    fs::write(folder.path().join("file"), vec![7; 100_000])?;
+    ensure!(
+        search(folder.path(), &marks())?.is_empty(),
+        "a mark was found in sevens"
+    );
+    Ok(())
+}

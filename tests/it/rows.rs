@@ -1,0 +1,85 @@
+//! What stands in the databases, read from their files while both programs run.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection as _, SqliteConnection};
+use testkit::house::House;
+
+/// Every row of every table as text, by `file table`.
+pub(crate) type Snapshot = BTreeMap<String, Vec<String>>;
+
+/// How many sessions there are, over all clients.
+pub(crate) async fn sessions(house: &House) -> Result<usize> {
+    let rows = snapshot(house).await?;
+    anyhow::ensure!(
+        rows.keys().any(|table| table.ends_with(" sessions")),
+        "there is no table of sessions: {:?}",
+        rows.keys()
+    );
+    Ok(rows
+        .iter()
+        .filter(|(table, _)| table.ends_with(" sessions"))
+        .map(|(_, rows)| rows.len())
+        .sum())
+}
+
+/// Everything that stands in any database of the house.
+pub(crate) async fn snapshot(house: &House) -> Result<Snapshot> {
+    let mut found = Snapshot::new();
+    for file in databases(&house.plan().data())? {
+        let name = file
+            .strip_prefix(house.plan().data())?
+            .to_string_lossy()
+            .into_owned();
+        let mut connection = SqliteConnection::connect_with(
+            &SqliteConnectOptions::new().filename(&file).read_only(true),
+        )
+        .await?;
+        let tables: Vec<(String,)> =
+            sqlx::query_as("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+                .fetch_all(&mut connection)
+                .await?;
+        for (table,) in tables {
+            let columns: Vec<(String,)> = sqlx::query_as("SELECT name FROM pragma_table_info($1)")
+                .bind(&table)
+                .fetch_all(&mut connection)
+                .await?;
+            let quoted: Vec<String> = columns
+                .iter()
+                .map(|(column,)| format!("quote(\"{column}\")"))
+                .collect();
+            let query = format!(
+                "SELECT {} FROM \"{table}\" ORDER BY 1",
+                quoted.join(" || ',' || ")
+            );
+            let rows: Vec<(String,)> = sqlx::query_as(sqlx::AssertSqlSafe(query))
+                .fetch_all(&mut connection)
+                .await?;
+            found.insert(
+                format!("{name} {table}"),
+                rows.into_iter().map(|(row,)| row).collect(),
+            );
+        }
+        connection.close().await?;
+    }
+    Ok(found)
+}
+
+/// Every `*.db` below `folder`.
+fn databases(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(databases(&path)?);
+        } else if path.extension().is_some_and(|ending| ending == "db") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}

@@ -1,0 +1,176 @@
+//! A whole session in real browsers, from the launcher to the bundle that a stranger can check.
+
+use anyhow::{Context as _, Result, ensure};
+use demo::people::Client;
+use testkit::agent::Agent;
+use testkit::driver::Driver;
+use testkit::house::House;
+use testkit::visitor::{Line, Visitor};
+
+/// One of the demonstration's clients.
+pub(crate) fn client<'a>(house: &'a House, slug: &str) -> Result<&'a Client> {
+    house
+        .people()
+        .clients
+        .iter()
+        .find(|client| client.slug == slug)
+        .with_context(|| format!("no client {slug}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_had_in_browsers_and_opened_again_by_two_officers() -> Result<()> {
+    let mut house = House::start().await?;
+    let driver = Driver::start().await?;
+    let bank = client(&house, "alpine")?.clone();
+    let [mia, jonas] = bank.agents.as_slice() else {
+        anyhow::bail!("the bank has two agents")
+    };
+
+    let visitor = Visitor::arrive(&driver, "widget", &house.plan().shop_origin()).await?;
+    nothing_before_the_click(&visitor, &house).await?;
+    visitor.browser.picture("1-page").await?;
+
+    let desk = Agent::arrive(&driver, "desk-mia", &house.plan().desk_origin()).await?;
+    desk.browser.picture("1-sign-in").await?;
+    desk.sign_in(&bank, mia).await?;
+    desk.browser.picture("2-empty").await?;
+
+    visitor.press_launcher().await?;
+    visitor.browser.see("form.gate").await?;
+    visitor.browser.picture("2-gate").await?;
+    visitor.agree(Some("Blue Heron")).await?;
+    visitor.browser.see(".waiting").await?;
+    visitor.browser.picture("3-waiting").await?;
+    visitor.say("My card was declined at the station").await?;
+
+    desk.browser.read("Blue Heron").await?;
+    desk.browser.picture("3-ring").await?;
+    desk.accept("Blue Heron").await?;
+    desk.line("theirs", "My card was declined at the station")
+        .await?;
+    desk.say("Good morning, I am looking at it <b>now</b> & \u{202e}here")
+        .await?;
+    visitor
+        .line(
+            "theirs",
+            "Good morning, I am looking at it <b>now</b> & \u{202e}here",
+        )
+        .await?;
+    visitor.say("Danke, Grüße aus Zürich 🙂").await?;
+    desk.line("theirs", "Danke, Grüße aus Zürich 🙂").await?;
+    visitor.browser.picture("4-talk").await?;
+    desk.browser.picture("4-talk").await?;
+
+    // A reload in the same tab: the frame is gone and comes back with everything.
+    let before = said(&visitor.lines().await?);
+    visitor.browser.enter_default_frame().await?;
+    visitor.browser.refresh().await?;
+    visitor.press_launcher().await?;
+    visitor.line("mine", "Danke, Grüße aus Zürich 🙂").await?;
+    ensure!(
+        said(&visitor.lines().await?) == before,
+        "the reload lost or doubled something"
+    );
+    visitor.say("I am back").await?;
+    desk.line("theirs", "I am back").await?;
+
+    // A colleague takes over and sees what came before.
+    let second = Agent::arrive(&driver, "desk-jonas", &house.plan().desk_origin()).await?;
+    second.sign_in(&bank, jonas).await?;
+    desk.transfer("Jonas").await?;
+    second.accept("Blue Heron").await?;
+    second
+        .line("theirs", "My card was declined at the station")
+        .await?;
+    second.say("Jonas here. Your card works again.").await?;
+    visitor
+        .line("theirs", "Jonas here. Your card works again.")
+        .await?;
+    visitor.browser.picture("5-transferred").await?;
+    second.browser.picture("1-taken-over").await?;
+
+    visitor.end().await?;
+    visitor.browser.picture("6-ended").await?;
+    second.browser.read("ended").await?;
+    second.browser.picture("2-ended").await?;
+
+    let shown_to_visitor = said(&visitor.lines().await?);
+    let shown_to_jonas = said(&second.lines().await?);
+    ensure!(shown_to_visitor.len() == 5, "{shown_to_visitor:?}");
+    ensure!(
+        mirrored(&shown_to_visitor)
+            .iter()
+            .map(|line| &line.text)
+            .eq(shown_to_jonas.iter().map(|line| &line.text)),
+        "the two saw different things: {shown_to_visitor:?} and {shown_to_jonas:?}"
+    );
+    for browser in [&visitor.browser, &desk.browser, &second.browser] {
+        let complaints = browser.complaints().await?;
+        ensure!(complaints.is_empty(), "{complaints:?}");
+    }
+    house.stop().await
+}
+
+/// Before anything is pressed: one script from the widget's host, and nothing kept.
+async fn nothing_before_the_click(visitor: &Visitor, house: &House) -> Result<()> {
+    let loaded: Vec<String> = visitor
+        .browser
+        .value(
+            "return performance.getEntriesByType('resource').map((e) => e.name)",
+            Vec::new(),
+        )
+        .await?;
+    let widget: Vec<&String> = loaded
+        .iter()
+        .filter(|address| address.starts_with(&house.plan().widget_origin()))
+        .collect();
+    ensure!(
+        widget.len() == 1,
+        "more than the launcher was loaded: {widget:?}"
+    );
+    let kept: (String, u32, u32) = visitor
+        .browser
+        .value(
+            "return [document.cookie, localStorage.length, sessionStorage.length]",
+            Vec::new(),
+        )
+        .await?;
+    ensure!(
+        kept == (String::new(), 0, 0),
+        "something is kept before the click: {kept:?}"
+    );
+    let frames: u32 = visitor
+        .browser
+        .value(
+            "return document.querySelector('vestibule-launcher').shadowRoot.querySelectorAll('iframe').length",
+            Vec::new(),
+        )
+        .await?;
+    ensure!(frames == 0, "a frame is there before the click");
+    Ok(())
+}
+
+/// What was said, without events.
+fn said(lines: &[Line]) -> Vec<Line> {
+    lines
+        .iter()
+        .filter(|line| line.kind != "event")
+        .cloned()
+        .collect()
+}
+
+/// The same lines from the other side.
+fn mirrored(lines: &[Line]) -> Vec<Line> {
+    lines
+        .iter()
+        .map(|line| Line {
+            kind: if line.kind == "mine" {
+                "theirs"
+            } else {
+                "mine"
+            }
+            .to_owned(),
+            text: line.text.clone(),
+        })
+        .collect()
+}
