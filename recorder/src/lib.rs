@@ -4,6 +4,7 @@ pub mod bundle;
 pub mod cases;
 pub mod clock;
 pub mod config;
+pub mod console;
 pub mod custody;
 pub mod entropy;
 pub mod error;

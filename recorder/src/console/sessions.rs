@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::response::Response;
 use proto::event::Role;
 use proto::notice::Modality;
-use proto::{Millis, RecordingId, SiteId, StaffId};
+use proto::{Millis, RecordingId, StaffId};
 use store::{Cursor, Ending, Recording, RecordingFilter, StaffRole, Tenant};
 
 use super::names::Names;
@@ -30,7 +30,7 @@ struct Page {
     form: FilterForm,
     told: String,
     filtered: bool,
-    later_page: bool,
+    further: bool,
     rows: Vec<Row>,
     next: Option<String>,
     first: String,
@@ -89,7 +89,7 @@ pub(super) async fn show(
         form: FilterForm::of(&query, &names),
         told,
         filtered: query.has_more_than(&["after"]),
-        later_page: !query.text("after").is_empty(),
+        further: !query.text("after").is_empty(),
         rows,
         next: next.map(|next| format!("{asked}after={}.{}", next.started.0, next.id)),
         first: asked,
@@ -230,6 +230,8 @@ pub(super) fn spoken(modalities: &[Modality]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proto::SiteId;
+
     use super::*;
 
     fn query(pairs: &[(&str, &str)]) -> Query {

@@ -1,0 +1,108 @@
+//! One recording: all that is known of it while it stays sealed.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use proto::consent::RecordingChoice;
+use proto::event::Role;
+use proto::{CaseId, KeyId, RecordingId};
+
+use super::names::Names;
+use super::page::{Frame, Here, render};
+use super::sentence::{Shown, is_of_recording};
+use super::sessions::{Row, spoken};
+use super::shown::{When, count, grouped};
+use super::signed::Signed;
+use super::trouble::Trouble;
+use crate::Recorder;
+use crate::log;
+
+#[derive(Template)]
+#[template(path = "console/recording.html")]
+struct Page {
+    frame: Frame,
+    row: Row,
+    node: String,
+    notice: String,
+    manifest: Option<String>,
+    key: KeyId,
+    quarter: Option<String>,
+    sealed_parts: String,
+    ended: Option<When>,
+    people: Vec<Person>,
+    cases: Vec<(CaseId, String, &'static str)>,
+    entries: Vec<Shown>,
+}
+
+struct Person {
+    name: String,
+    joined: When,
+    left: Option<When>,
+    agreed: String,
+    choice: &'static str,
+}
+
+pub(super) async fn show(
+    State(recorder): State<Arc<Recorder>>,
+    signed: Signed,
+    Path(id): Path<String>,
+) -> Result<Response, Trouble> {
+    let id: RecordingId = id.parse().map_err(|_| Trouble::NotFound)?;
+    let tenant = &signed.tenant;
+    let now = recorder.now();
+    let recording = tenant.recording(id).await?.ok_or(Trouble::NotFound)?;
+    let names = Names::of(tenant).await?;
+    let people = tenant
+        .participants_of(recording.session)
+        .await?
+        .into_iter()
+        .map(|person| Person {
+            name: match (person.role, person.staff) {
+                (Role::Agent, Some(staff)) => names.staff(staff),
+                (Role::Agent, None) => "An agent".to_owned(),
+                (Role::Visitor, _) => "The visitor".to_owned(),
+            },
+            joined: When::new(person.joined, now),
+            left: person.left.map(|left| When::new(left, now)),
+            agreed: spoken(&person.consent.modalities),
+            choice: match (person.consent.choice, person.role) {
+                (RecordingChoice::Refused, _) => "refused to be recorded",
+                (RecordingChoice::Acknowledged, Role::Agent) => "acknowledged the recording at the desk",
+                (RecordingChoice::Acknowledged, Role::Visitor) => "took note of the recording in the notice",
+            },
+        })
+        .collect();
+    let cases = tenant
+        .cases()
+        .await?
+        .into_iter()
+        .filter(|case| case.scope.contains(&id))
+        .map(|case| {
+            let state = super::cases::state(&case, now);
+            (case.id, case.reference, state)
+        })
+        .collect();
+    let entries = log::entries(tenant)
+        .await?
+        .iter()
+        .filter(|entry| log::read(entry).is_some_and(|event| is_of_recording(&event, id)))
+        .map(|entry| Shown::of(entry, &names, now))
+        .collect();
+    let quarter = tenant.sealing_key(recording.sealing_key).await?.map(|row| row.key.quarter);
+    render(&Page {
+        frame: Frame::new(&signed, Here::Sessions),
+        row: Row::of(tenant, &names, &recording, now).await?,
+        node: recording.node.to_string(),
+        notice: grouped(&recording.notice),
+        manifest: recording.manifest.as_ref().map(grouped),
+        key: recording.sealing_key,
+        quarter,
+        sealed_parts: count(usize::try_from(recording.parts).unwrap_or(usize::MAX), "sealed part"),
+        ended: recording.ended.map(|ended| When::new(ended, now)),
+        people,
+        cases,
+        entries,
+    })
+}
