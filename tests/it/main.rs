@@ -1,4 +1,12 @@
 //! Whole-system tests: one binary, one file a behaviour, each test a sentence.
 
+mod bad_input;
+mod blocked_frame;
+mod canary;
+mod kill;
+mod matrix;
+mod opened;
+mod rows;
+mod session;
 mod strangers;
 mod tidy;
