@@ -75,7 +75,7 @@ fn signed_by_node(envelope: &Envelope, manifest: &Manifest, trust: &Trust) -> bo
     by_node || by_recorder
 }
 
-/// Nobody but the tenant's own keys and the visitors who were there.
+/// Nobody but the tenant's own keys and the people who were there.
 fn recipients(manifest: &Manifest, trust: &Trust) -> Vec<Finding> {
     let mut out = Vec::new();
     for track in &manifest.tracks {
@@ -93,12 +93,13 @@ fn recipients(manifest: &Manifest, trust: &Trust) -> Vec<Finding> {
                         }
                     }
                     Recipient::Receipt { participant } | Recipient::Participant { participant } => {
-                        let kept = matches!(recipient, Recipient::Receipt { .. });
-                        let there = manifest
-                            .participants
-                            .iter()
-                            .any(|p| p.participant == *participant && p.staff.is_none());
-                        if !kept || !there {
+                        // Receipts are visitors' alone; live keys are of whoever was there.
+                        let visitors_only = matches!(recipient, Recipient::Receipt { .. });
+                        let there = manifest.participants.iter().any(|p| {
+                            p.participant == *participant
+                                && (p.staff.is_none() || !visitors_only)
+                        });
+                        if !there {
                             say(format!("is wrapped to the unknown recipient {participant}"));
                         }
                     }

@@ -9,7 +9,7 @@ use seal::manifest::{
     Cause, Consent, Ending, Epoch, Manifest, Participant, Place, Policy, Track, VERSION,
 };
 use seal::spool::Epoch as SpooledEpoch;
-use seal::{PartKind, merkle};
+use seal::{PartKind, Recipient, merkle};
 use store::Tenant;
 
 use super::gather::{Gathered, SpooledPart};
@@ -115,6 +115,15 @@ async fn participants(tenant: &Tenant, gathered: &Gathered) -> Result<Vec<Partic
     Ok(out)
 }
 
+fn recipients(epoch: &SpooledEpoch) -> Vec<Recipient> {
+    let live = epoch.live.iter().map(|live| Recipient::Participant {
+        participant: live.participant,
+    });
+    let mut all: Vec<_> = epoch.kept.iter().map(|k| k.recipient).chain(live).collect();
+    all.dedup();
+    all
+}
+
 /// Each track's chain, as far as it holds.
 fn tracks(gathered: &Gathered) -> Vec<Track> {
     let mut by_track: BTreeMap<TrackNo, Vec<&SpooledEpoch>> = BTreeMap::new();
@@ -147,7 +156,7 @@ fn track(number: TrackNo, epochs: &[&SpooledEpoch], gathered: &Gathered) -> Trac
             commitment: epoch.commitment,
             sealing_key: epoch.sealing_key,
             intake_generation: epoch.intake_generation,
-            recipients: epoch.kept.iter().map(|k| k.recipient).collect(),
+            recipients: recipients(epoch),
         }
     };
     let (participant, modality) = epochs.first().map_or(

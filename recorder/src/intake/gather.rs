@@ -7,7 +7,7 @@ use proto::dsse::Envelope;
 use proto::{Hash32, RecordingId, TenantId};
 use seal::PartHeader;
 use seal::spool::read::Located;
-use seal::spool::{Begin, Epoch, Location, Record};
+use seal::spool::{Begin, Epoch, LiveWrap, Location, Record};
 
 /// A part's place in the spool.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +29,7 @@ pub struct Gathered {
     pub tenant: TenantId,
     /// How it began; `None` if that stood in a segment that is freed.
     pub begin: Option<Begin>,
-    /// Keys, in the order in which they were made. Live wraps are left behind.
+    /// Keys, in the order in which they were made. Live wraps are left behind, their bytes at least.
     pub epochs: Vec<Epoch>,
     /// Parts, in the order in which they were written.
     pub parts: Vec<SpooledPart>,
@@ -83,7 +83,10 @@ impl Gathering {
         match record {
             Record::Begin(begin) => gathered.begin = Some(begin),
             Record::Epoch(mut epoch) => {
-                epoch.live = Vec::new();
+                // Who had the key while it lived is kept; the wraps themselves are not.
+                for live in &mut epoch.live {
+                    live.wrap = Vec::new();
+                }
                 gathered.epochs.push(epoch);
             }
             Record::Part(part) => gathered.parts.push(SpooledPart {
@@ -92,7 +95,21 @@ impl Gathering {
                 at,
             }),
             Record::End(end) => gathered.end = Some(end.manifest),
-            Record::Wraps(_) | Record::Event(_) => {}
+            Record::Wraps(wraps) => {
+                for wrap in wraps.wraps {
+                    let epoch = gathered
+                        .epochs
+                        .iter_mut()
+                        .find(|e| e.track == wrap.track && e.epoch == wrap.epoch);
+                    if let Some(epoch) = epoch {
+                        epoch.live.push(LiveWrap {
+                            participant: wrap.participant,
+                            wrap: Vec::new(),
+                        });
+                    }
+                }
+            }
+            Record::Event(_) => {}
         }
     }
 

@@ -14,7 +14,7 @@ use std::path::Path;
 use bytes::Bytes;
 use proto::dsse::{Document as _, Envelope};
 use proto::{EpochNo, Hash32, KeyId, RecordingId, TrackNo};
-use seal::Part;
+use seal::{Part, Recipient};
 use seal::manifest::{Ending, Manifest};
 use seal::spool::{Location, Parsed, Record, decode, parse};
 use store::{Recording, StoredWrap, Tenant};
@@ -122,7 +122,11 @@ fn wraps_fit(manifest: &Manifest, gathered: &Gathered) -> Vec<Finding> {
                 .filter(|e| e.track == track.track && e.epoch == epoch.epoch)
                 .flat_map(|e| e.kept.iter().map(|k| k.recipient))
                 .collect();
-            for recipient in &epoch.recipients {
+            let kept = epoch
+                .recipients
+                .iter()
+                .filter(|r| !matches!(r, Recipient::Participant { .. }));
+            for recipient in kept {
                 if !there.contains(recipient) {
                     let what = "the spool has no wrapped key for a recipient of the manifest";
                     out.push(Finding::epoch(track.track, epoch.epoch, what));

@@ -19,6 +19,7 @@ use store::{Recording, StoreError, Tenant};
 
 use crate::Recorder;
 use crate::error::{Error, Result};
+use crate::inspect::Finding;
 use crate::log::What;
 use gather::{Gathered, Gathering};
 use keep::Outcome;
@@ -37,8 +38,8 @@ pub struct Intake {
 /// What one pass did.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Pass {
-    /// Came into the vault, with how many findings.
-    pub kept: Vec<(RecordingId, usize)>,
+    /// Came into the vault, with what was found wrong.
+    pub kept: Vec<(RecordingId, Vec<Finding>)>,
     /// Stays in the spool, and why.
     pub refused: Vec<(RecordingId, String)>,
     /// Freed segments.
@@ -171,7 +172,7 @@ impl Follower {
             };
             match keep::keep(recorder, &tenant, id, gathered, end).await? {
                 Outcome::Kept(findings) => {
-                    pass.kept.push((id, findings.len()));
+                    pass.kept.push((id, findings));
                     self.gathering.recordings.remove(&id);
                     self.done.insert(id);
                 }
