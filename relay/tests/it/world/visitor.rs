@@ -1,0 +1,262 @@
+//! A visitor: agrees, joins, talks, comes back, and opens what is handed back.
+
+use std::collections::HashMap;
+
+use proto::consent::{ConsentRequest, ConsentResponse, ReceiptClaim, RecordingChoice};
+use proto::event::ChatEvent;
+use proto::notice::Modality;
+use proto::wire::{Hello, KeyWrap, SealedPart, ServerMessage};
+use proto::{Hash32, ParticipantId, PublicKey, RecordingId, SiteId, TenantId, Token};
+
+use super::http::{Answer, post};
+use super::wire::Socket;
+use super::{Client, DESK, WIDGET, x25519, x25519_pair};
+
+/// A participant as their browser is: keys, and what it keeps to come back.
+pub(crate) struct Person {
+    pub(crate) socket: Socket,
+    pub(crate) id: ParticipantId,
+    pub(crate) name: String,
+    pub(crate) resume: Token,
+    pub(crate) recording: Option<RecordingId>,
+    pub(crate) last: u64,
+    pub(crate) welcome: ServerMessage,
+    /// What was handed back, opened, by `n`.
+    pub(crate) opened: Vec<(ParticipantId, ChatEvent)>,
+    site: SiteId,
+    private: [u8; 32],
+    tenant: TenantId,
+    keys: HashMap<(u32, u32), [u8; 32]>,
+    host: &'static str,
+    cookie: String,
+}
+
+pub(crate) fn request(client: &Client, key: PublicKey) -> ConsentRequest {
+    ConsentRequest {
+        notice: client.notice,
+        modalities: vec![Modality::Chat],
+        recording: RecordingChoice::Acknowledged,
+        participant_key: key,
+        receipt: ReceiptClaim {
+            lookup: vec![7; 16],
+            proof_hash: Hash32::ZERO,
+            public_key: x25519(),
+        },
+    }
+}
+
+pub(crate) async fn agree(port: u16, site: SiteId, request: &ConsentRequest) -> Answer {
+    let path = format!("/api/v1/sites/{site}/consents");
+    post(port, WIDGET, &path, "", request).await
+}
+
+/// Agrees and joins.
+pub(crate) async fn arrive(port: u16, client: &Client, name: Option<&str>) -> Person {
+    arrive_with(port, client, name, RecordingChoice::Acknowledged).await
+}
+
+pub(crate) async fn arrive_with(
+    port: u16,
+    client: &Client,
+    name: Option<&str>,
+    recording: RecordingChoice,
+) -> Person {
+    let (private, public) = x25519_pair();
+    let mut request = request(client, public);
+    request.recording = recording;
+    let consent: ConsentResponse = agree(port, client.site, &request).await.json();
+    let hello = Hello::Join {
+        site: client.site,
+        token: consent.join,
+        name: name.map(str::to_owned),
+    };
+    let socket = Socket::open(port, WIDGET, "").await;
+    Person::enter(socket, &hello, client.site, private, WIDGET, "").await
+}
+
+impl Person {
+    pub(crate) async fn enter(
+        mut socket: Socket,
+        hello: &Hello,
+        site: SiteId,
+        private: [u8; 32],
+        host: &'static str,
+        cookie: &str,
+    ) -> Self {
+        socket.hello(hello).await;
+        let frame = socket.next().await.expect("closed");
+        let ServerMessage::Welcome {
+            tenant,
+            recording,
+            participant,
+            ref name,
+            ref resume,
+            last,
+            ..
+        } = frame
+        else {
+            panic!("{}", serde_json::to_string(&frame).unwrap());
+        };
+        let mut person = Self {
+            socket,
+            id: participant,
+            name: name.clone(),
+            resume: resume.clone(),
+            recording,
+            last,
+            welcome: frame,
+            opened: Vec::new(),
+            site,
+            private,
+            tenant,
+            keys: HashMap::new(),
+            host,
+            cookie: cookie.to_owned(),
+        };
+        if recording.is_some() {
+            person.open_backlog().await;
+        }
+        person
+    }
+
+    pub(crate) fn resume_hello(&self, have: u64) -> Hello {
+        Hello::Resume {
+            site: self.site,
+            token: self.resume.clone(),
+            name: self.name.clone(),
+            have,
+        }
+    }
+
+    /// Comes back on a new socket, to the relay on `port`.
+    pub(crate) async fn return_to(self, port: u16, have: u64) -> Self {
+        let hello = self.resume_hello(have);
+        let host = if self.host == DESK { DESK } else { WIDGET };
+        let socket = Socket::open(port, host, &self.cookie).await;
+        drop(self.socket);
+        Self::enter(socket, &hello, self.site, self.private, host, &self.cookie).await
+    }
+
+    /// Says something and waits for its acknowledgement; returns its `n`.
+    pub(crate) async fn say(&mut self, cid: u64, text: &str) -> u64 {
+        self.socket.say(cid, text).await;
+        self.acknowledged(cid).await
+    }
+
+    pub(crate) async fn acknowledged(&mut self, cid: u64) -> u64 {
+        self.socket
+            .until(|frame| match frame {
+                ServerMessage::Ack { cid: of, n, .. } if *of == cid => Some(*n),
+                _ => None,
+            })
+            .await
+    }
+
+    /// Waits until somebody has said `text`; returns its `n`.
+    pub(crate) async fn hears(&mut self, wanted: &str) -> u64 {
+        self.socket
+            .until(|frame| match frame {
+                ServerMessage::Said { n, text, .. } if text == wanted => Some(*n),
+                _ => None,
+            })
+            .await
+    }
+
+    /// The texts that were handed back, in order.
+    pub(crate) fn texts(&self) -> Vec<&str> {
+        self.opened
+            .iter()
+            .filter_map(|(_, event)| match event {
+                ChatEvent::Said { text, .. } => Some(text.as_str()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    async fn open_backlog(&mut self) {
+        loop {
+            let Some(ServerMessage::Sealed { wraps, parts, more }) = self.socket.next().await
+            else {
+                panic!("something else than sealed parts after the welcome");
+            };
+            for wrap in wraps {
+                self.unwrap(&wrap);
+            }
+            for part in parts {
+                self.open(&part);
+            }
+            if !more {
+                return;
+            }
+        }
+    }
+
+    fn unwrap(&mut self, wrap: &KeyWrap) {
+        use hpke::aead::AesGcm256;
+        use hpke::kdf::HkdfSha256;
+        use hpke::kem::X25519HkdfSha256;
+        use hpke::{Deserializable as _, Kem, OpModeR};
+        let info = seal::WrapInfo {
+            tenant: self.tenant,
+            recording: self.recording.unwrap(),
+            track: wrap.track,
+            epoch: wrap.epoch,
+            recipient: seal::Recipient::Participant {
+                participant: self.id,
+            },
+        };
+        let private = <X25519HkdfSha256 as Kem>::PrivateKey::from_bytes(&self.private).unwrap();
+        let (enc, sealed) = wrap.wrap.split_at(32);
+        let enc = <X25519HkdfSha256 as Kem>::EncappedKey::from_bytes(enc).unwrap();
+        let key = hpke::single_shot_open::<AesGcm256, HkdfSha256, X25519HkdfSha256>(
+            &OpModeR::Base,
+            &private,
+            &enc,
+            &info.info(),
+            sealed,
+            &[],
+        )
+        .expect("a wrap for someone else");
+        self.keys
+            .insert((wrap.track, wrap.epoch), key.as_slice().try_into().unwrap());
+    }
+
+    fn open(&mut self, part: &SealedPart) {
+        let header = seal::PartHeader {
+            tenant: self.tenant,
+            recording: self.recording.unwrap(),
+            track: part.track,
+            epoch: part.epoch,
+            step: part.step,
+            seq: part.seq,
+            kind: seal::PartKind::Data,
+            prev: part.prev,
+        };
+        // What was said before a restart cannot be wrapped to who came after it.
+        let Some(key) = self.keys.get(&(part.track, part.epoch)) else {
+            return;
+        };
+        let plaintext = open_part(key, &header, &part.data);
+        let event = ChatEvent::from_padded(&plaintext).unwrap();
+        let ServerMessage::Welcome { people, .. } = &self.welcome else {
+            unreachable!();
+        };
+        let sender = people.iter().find(|person| person.track == part.track).unwrap();
+        self.opened.push((sender.participant, event));
+    }
+}
+
+/// Opens a part of one segment as any Tink would.
+fn open_part(key: &[u8; 32], header: &seal::PartHeader, data: &[u8]) -> Vec<u8> {
+    use aes_gcm::aead::{Aead as _, KeyInit as _};
+    let mut derived = [0; 32];
+    hkdf::Hkdf::<sha2::Sha256>::new(Some(&data[1..33]), key)
+        .expand(&header.associated_data(), &mut derived)
+        .unwrap();
+    let mut nonce = [0; 12];
+    nonce[..7].copy_from_slice(&data[33..40]);
+    nonce[11] = 1;
+    aes_gcm::Aes256Gcm::new((&derived).into())
+        .decrypt((&nonce).into(), &data[40..])
+        .expect("a part that is not what it says")
+}
