@@ -121,7 +121,7 @@ async fn start_relay(plan: &Plan) -> Result<Process> {
     let file = config::relay_file(plan);
     let mut relay = Process::start(
         &plan.program("relay"),
-        &["--config", &file.to_string_lossy(), "run"],
+        &["--config", &file.to_string_lossy(), "serve"],
         &plan.path("relay.log"),
     )?;
     relay.answers(plan.relay).await?;

@@ -19,7 +19,7 @@ const CRATES: &[(&str, &str, &[&str])] = &[
     ("tests/testkit", "testkit", &["proto", "demo", "loadtest"]),
 ];
 
-/// The relay's rows, from the top: a row may use only the rows below it.
+/// The relay's rows, from the top: a row may use only itself and the rows below it.
 const ROWS: &[&[&str]] = &[
     &["main", "cli"],
     &["app"],
@@ -38,8 +38,18 @@ const PURE: &[&str] = &[
     "seal/src/track.rs",
     "seal/src/merkle.rs",
     "seal/src/manifest.rs",
-    "relay/src/room/core",
+    "relay/src/ws/pace.rs",
+    "recorder/src/open/",
+    "recorder/src/transcript.rs",
+    "recorder/src/keys/officer.rs",
+    "recorder/src/keys/shares.rs",
+    "recorder/src/log/checkpoint.rs",
+    "recorder/src/log/note.rs",
 ];
+
+/// All of the relay's room is pure but for these: one carries effects out, one finds rooms.
+const ROOM: &str = "relay/src/room/";
+const ROOM_DRIVERS: &[&str] = &["relay/src/room/driver.rs", "relay/src/room/lobby.rs"];
 
 /// What a pure module does without.
 const IMPURE: &[&str] = &[
@@ -110,12 +120,19 @@ fn pure_modules_touch_neither_disk_nor_net_nor_clock() -> Result<()> {
     let mut complaints = Vec::new();
     let mut met = BTreeSet::new();
     for (path, text) in texts(&[".rs"])? {
-        if let Some(rule) = PURE.iter().find(|rule| path.starts_with(*rule)) {
+        if ROOM_DRIVERS.contains(&path.as_str()) {
+            met.extend(ROOM_DRIVERS.iter().filter(|driver| **driver == path));
+        } else if let Some(rule) = PURE
+            .iter()
+            .chain([&ROOM])
+            .find(|rule| path.starts_with(*rule))
+        {
             met.insert(*rule);
             complaints.extend(pure_complaints(&path, &text));
         }
     }
-    for rule in PURE.iter().filter(|rule| !met.contains(*rule)) {
+    let rules = PURE.iter().chain(ROOM_DRIVERS).chain([&ROOM]);
+    for rule in rules.filter(|rule| !met.contains(*rule)) {
         complaints.push(format!("no file begins with {rule}: has it moved?"));
     }
     none(&complaints);
@@ -135,8 +152,8 @@ fn a_breach_of_each_rule_is_seen() -> Result<()> {
         1
     );
     assert_eq!(
-        row_complaints("http/mod.rs", "use crate::{room, ws};").len(),
-        1
+        row_complaints("room/mod.rs", "use crate::{app, clock, ws::{a, b}};").len(),
+        2
     );
     assert!(row_complaints("ws/mod.rs", "use crate::room::Room;").is_empty());
     assert_eq!(
@@ -187,7 +204,7 @@ fn row_complaints(inside: &str, text: &str) -> Vec<String> {
     for used in crate_paths(text) {
         match row(&used) {
             _ if used == own => {}
-            Some(used_row) if used_row > own_row => {}
+            Some(used_row) if used_row >= own_row => {}
             Some(_) => complaints.push(format!("relay/src/{inside}: {own} may not use {used}")),
             // A name that the crate's root re-exports is no module.
             None => {}
