@@ -44,6 +44,7 @@ export class Talk extends HTMLElement {
 
   async connectedCallback() {
     const page = this.#page;
+    page.tell(true);
     const pair = await importKeyPair(this.#kept.key);
     const credentials = this.#join ?? this.#kept.saved;
     if (!credentials) return this.#startOver('token_used');
