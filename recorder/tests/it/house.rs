@@ -497,7 +497,7 @@ impl Talk {
     }
 }
 
-fn clock(time: &Arc<AtomicI64>) -> Clock {
+pub(crate) fn clock(time: &Arc<AtomicI64>) -> Clock {
     let time = Arc::clone(time);
     Clock::new(move || Millis(time.load(Ordering::SeqCst)))
 }

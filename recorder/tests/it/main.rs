@@ -1,4 +1,5 @@
 //! The recorder with real rows, real sealing and real files, one behaviour a file.
 
+mod console;
 mod house;
 mod straight;

@@ -1,0 +1,293 @@
+//! The console: what an officer sees and does there, and what nobody else can.
+
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode, header};
+use axum::response::Response;
+use recorder::{Recorder, console};
+use tower::ServiceExt as _;
+
+use crate::house::{House, Talk, clock};
+
+/// A browser of one person: their cookie, the console's origin.
+struct Visit {
+    router: axum::Router,
+    cookie: Option<String>,
+}
+
+struct Seen {
+    status: StatusCode,
+    location: String,
+    text: String,
+}
+
+const ORIGIN: &str = "http://console.localhost:8081";
+
+impl Visit {
+    async fn of(house: &House) -> Self {
+        // Its own view of the same data, as after a restart.
+        let recorder = Recorder::open(house.recorder.config.clone(), clock(&house.time)).await.unwrap();
+        Self::to(console::router(Arc::new(recorder)))
+    }
+
+    fn to(router: axum::Router) -> Self {
+        Self { router, cookie: None }
+    }
+
+    async fn signed_in(router: &axum::Router, name: &str) -> Self {
+        let mut visit = Self::to(router.clone());
+        let seen = visit.sign_in("alpine", name, &format!("the password of {name}")).await;
+        assert_eq!((seen.status, seen.location.as_str()), (StatusCode::SEE_OTHER, "/"));
+        visit
+    }
+
+    async fn sign_in(&mut self, client: &str, name: &str, password: &str) -> Seen {
+        let body = format!("client={client}&name={name}&password={}", password.replace(' ', "+"));
+        self.post("/sign-in", &body).await
+    }
+
+    async fn get(&mut self, address: &str) -> Seen {
+        let request = Request::get(address);
+        self.go(request.body(Body::empty())).await
+    }
+
+    async fn post(&mut self, address: &str, body: &str) -> Seen {
+        self.post_from(Some(ORIGIN), address, body).await
+    }
+
+    async fn post_from(&mut self, origin: Option<&str>, address: &str, body: &str) -> Seen {
+        let mut request = Request::post(address)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        if let Some(origin) = origin {
+            request = request.header(header::ORIGIN, origin);
+        }
+        self.go(request.body(Body::from(body.to_owned()))).await
+    }
+
+    async fn go(&mut self, request: axum::http::Result<Request<Body>>) -> Seen {
+        let (head, bytes) = self.raw(request.unwrap()).await;
+        Seen {
+            status: head.status(),
+            location: text_of(&head, header::LOCATION),
+            text: String::from_utf8(bytes).unwrap(),
+        }
+    }
+
+    async fn raw(&mut self, mut request: Request<Body>) -> (Response, Vec<u8>) {
+        if let Some(cookie) = &self.cookie {
+            request.headers_mut().insert(header::COOKIE, cookie.parse().unwrap());
+        }
+        let (head, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
+        let head = Response::from_parts(head, Body::empty());
+        let policy = text_of(&head, header::CONTENT_SECURITY_POLICY);
+        assert!(policy.starts_with("default-src 'none'; style-src 'self'"), "{policy}");
+        let set = text_of(&head, header::SET_COOKIE);
+        if let Some((pair, rest)) = set.split_once(';') {
+            assert_eq!(&rest[..51], " Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age");
+            self.cookie = Some(pair.to_owned());
+        }
+        let bytes = to_bytes(body, usize::MAX).await.unwrap().to_vec();
+        (head, bytes)
+    }
+}
+
+fn text_of(head: &Response, name: header::HeaderName) -> String {
+    let value = head.headers().get(name);
+    value.map_or_else(String::new, |value| value.to_str().unwrap().to_owned())
+}
+
+async fn one_session() -> (House, Talk, axum::Router) {
+    let mut house = House::new().await;
+    let talk = house.talk(&["My card was declined", "Let me look"]).await;
+    house.intake().await;
+    let router = Visit::of(&house).await.router;
+    (house, talk, router)
+}
+
+#[tokio::test]
+async fn two_officers_open_a_case_and_the_bundle_is_handed_out_once_both_have_agreed() {
+    let (_house, talk, router) = one_session().await;
+    let mut ines = Visit::signed_in(&router, "ines").await;
+    let mut omar = Visit::signed_in(&router, "omar").await;
+
+    let sessions = ines.get("/").await;
+    assert!(sessions.text.contains(&format!("/recordings/{}", talk.recording)));
+    assert!(sessions.text.contains("Mia") && !sessions.text.contains("declined"));
+
+    let form = format!(
+        "recording={}&authority=District+Court&reference=AZ+12%2F26&basis=%C2%A7+94+StPO&days=30",
+        talk.recording
+    );
+    let opened = ines.post("/cases", &form).await;
+    assert_eq!(opened.status, StatusCode::SEE_OTHER, "{}", opened.text);
+    let case = opened.location;
+
+    let bundle = format!("recording={}", talk.recording);
+    let early = ines.post(&format!("{case}/bundle"), &bundle).await;
+    assert_eq!(early.status, StatusCode::CONFLICT);
+    assert!(early.text.contains("0 of 2 officers have unlocked their shares"));
+
+    let wrong = ines.post(&format!("{case}/approve"), "passphrase=not+it+at+all").await;
+    assert_eq!(wrong.status, StatusCode::CONFLICT);
+    assert!(wrong.text.contains("Nothing was handed out"));
+
+    let agreed = ines.post(&format!("{case}/approve"), "passphrase=the+passphrase+of+ines").await;
+    assert_eq!(agreed.status, StatusCode::SEE_OTHER, "{}", agreed.text);
+    let alone = ines.post(&format!("{case}/bundle"), &bundle).await;
+    assert_eq!(alone.status, StatusCode::CONFLICT);
+
+    let agreed = omar.post(&format!("{case}/approve"), "passphrase=the+passphrase+of+omar").await;
+    assert_eq!(agreed.status, StatusCode::SEE_OTHER, "{}", agreed.text);
+    let request = Request::post(format!("{case}/bundle"))
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .header(header::ORIGIN, ORIGIN)
+        .body(Body::from(bundle))
+        .unwrap();
+    let (head, tar) = omar.raw(request).await;
+    assert_eq!(head.status(), StatusCode::OK);
+    let disposition = text_of(&head, header::CONTENT_DISPOSITION);
+    assert!(disposition.contains(&format!("vestibule-{}.tar", talk.recording)));
+    let report = recorder::bundle::verify::bundle(std::io::Cursor::new(&tar), None).await;
+    assert!(report.is_good(), "{:#?}", report.wrong);
+
+    let page = ines.get(&case).await;
+    let sha = proto::Hash32::of(&tar).to_string();
+    assert!(page.text.contains(&sha), "the case shows what was handed out");
+    let log = ines.get("/log?check=yes").await;
+    assert!(log.text.contains("The log is whole"), "{}", log.text);
+
+    let closed = ines.post(&format!("{case}/close"), "").await;
+    assert_eq!(closed.status, StatusCode::SEE_OTHER);
+    let late = omar.post(&format!("{case}/approve"), "passphrase=the+passphrase+of+omar").await;
+    assert_eq!(late.status, StatusCode::CONFLICT);
+}
+
+#[tokio::test]
+async fn without_a_sign_in_every_page_leads_to_the_sign_in_and_every_form_does_nothing() {
+    let (house, talk, router) = one_session().await;
+    let case = house.case(&[talk.recording]).await;
+    let mut nobody = Visit::to(router.clone());
+    for cookie in [None, Some("__Host-console=x"), Some("__Host-console=00000000-0000-4000-8000-000000000000.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")] {
+        nobody.cookie = cookie.map(str::to_owned);
+        for address in ["/", "/cases", "/cases/new", "/log", "/keys", &format!("/cases/{case}"), &format!("/recordings/{}", talk.recording)] {
+            let seen = nobody.get(address).await;
+            assert_eq!((seen.status, seen.location.as_str()), (StatusCode::SEE_OTHER, "/sign-in"), "{address}");
+        }
+        for address in ["/cases", &format!("/cases/{case}/approve"), &format!("/cases/{case}/bundle"), &format!("/cases/{case}/close")] {
+            let seen = nobody.post(address, "").await;
+            assert_eq!((seen.status, seen.location.as_str()), (StatusCode::SEE_OTHER, "/sign-in"), "{address}");
+        }
+    }
+    assert!(house.tenant.case(case).await.unwrap().unwrap().closed.is_none());
+}
+
+#[tokio::test]
+async fn an_agent_a_wrong_password_and_a_wrong_client_are_refused_alike() {
+    let (_house, _, router) = one_session().await;
+    let mut visit = Visit::to(router.clone());
+    let mut texts = Vec::new();
+    for (client, name, password) in [
+        ("alpine", "ines", "wrong"),
+        ("alpine", "nobody", "the password of ines"),
+        ("harbour", "ines", "the password of ines"),
+        ("alpine", "mia", "the password of mia"),
+    ] {
+        let seen = visit.sign_in(client, name, password).await;
+        assert_eq!(seen.status, StatusCode::UNAUTHORIZED);
+        assert!(visit.cookie.is_none());
+        let written = |what: &str| format!("value=\"{what}\"");
+        texts.push(seen.text.replace(&written(client), "").replace(&written(name), ""));
+    }
+    assert!(texts.windows(2).all(|pair| pair[0] == pair[1]));
+}
+
+#[tokio::test]
+async fn a_form_from_another_origin_is_refused_before_anything_is_read() {
+    let (house, talk, router) = one_session().await;
+    let case = house.case(&[talk.recording]).await;
+    let mut ines = Visit::signed_in(&router, "ines").await;
+    for origin in [None, Some("null"), Some("http://shop.localhost:8082"), Some("http://console.localhost:8082")] {
+        let seen = ines.post_from(origin, &format!("/cases/{case}/close"), "").await;
+        assert_eq!(seen.status, StatusCode::FORBIDDEN, "{origin:?}");
+    }
+    assert!(house.tenant.case(case).await.unwrap().unwrap().closed.is_none());
+}
+
+#[tokio::test]
+async fn signing_out_ends_the_session_for_every_copy_of_the_cookie() {
+    let (_house, _, router) = one_session().await;
+    let mut ines = Visit::signed_in(&router, "ines").await;
+    let mut copy = Visit { router, cookie: ines.cookie.clone() };
+    assert_eq!(ines.post("/sign-out", "").await.location, "/sign-in");
+    assert_eq!(copy.get("/").await.location, "/sign-in");
+}
+
+#[tokio::test]
+async fn a_search_finds_by_site_agent_session_and_day_and_says_what_it_cannot_read() {
+    let (house, talk, router) = one_session().await;
+    let mut ines = Visit::signed_in(&router, "ines").await;
+    let row = format!("/recordings/{}", talk.recording);
+    for hit in [
+        format!("/?site={}&agent={}", house.site, house.agent),
+        format!("/?session={}", talk.session),
+        "/?from=2026-11-22&until=2026-11-22&modality=chat".to_owned(),
+    ] {
+        assert!(ines.get(&hit).await.text.contains(&row), "{hit}");
+    }
+    for miss in ["/?from=2026-11-23", "/?until=2026-11-21", "/?modality=video"] {
+        let seen = ines.get(miss).await;
+        assert!(!seen.text.contains(&row) && seen.text.contains("No recorded session fits"), "{miss}");
+    }
+    let odd = ines.get("/?from=yesterday").await;
+    assert!(odd.text.contains("“yesterday” is not a day"));
+}
+
+#[tokio::test]
+async fn what_somebody_wrote_into_a_case_is_shown_as_text() {
+    let (_house, talk, router) = one_session().await;
+    let mut ines = Visit::signed_in(&router, "ines").await;
+    let form = format!(
+        "recording={}&authority=%3Cscript%3Ealert(1)%3C%2Fscript%3E&reference=%22%3E%3Cb%3E&basis=x&days=1",
+        talk.recording
+    );
+    let case = ines.post("/cases", &form).await.location;
+    for address in [case.as_str(), "/cases", "/log"] {
+        let text = ines.get(address).await.text;
+        assert!(!text.contains("<script>alert") && !text.contains("\"><b>"), "{address}");
+        assert!(text.contains("&#60;b&#62;") || text.contains("&lt;b&gt;"), "{address}");
+    }
+}
+
+#[tokio::test]
+async fn a_case_that_is_not_fully_filled_in_is_asked_again_with_what_was_written() {
+    let (house, talk, router) = one_session().await;
+    let mut ines = Visit::signed_in(&router, "ines").await;
+    let form = format!("recording={}&authority=District+Court&reference=&basis=x&days=900", talk.recording);
+    let seen = ines.post("/cases", &form).await;
+    assert_eq!(seen.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(seen.text.contains("The reference must be named") && seen.text.contains("value=\"District Court\""));
+    assert!(house.tenant.cases().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_log_page_says_so_when_an_entry_was_erased_and_when_the_tree_does_not_fit() {
+    let (house, _, router) = one_session().await;
+    let mut ines = Visit::signed_in(&router, "ines").await;
+    house.tenant.erase_log_event(0).await.unwrap();
+    let seen = ines.get("/log?check=yes").await;
+    assert!(seen.text.contains("The log is whole") && seen.text.contains("1 of them are erased"));
+    assert!(seen.text.contains("Its leaf stands in the tree"));
+
+    let entry = store::NewLogEntry {
+        id: "smuggled".into(),
+        kind: "case_closed".into(),
+        at: house.recorder.now(),
+        salt: [0; 32],
+        event: b"{}".to_vec(),
+        leaf: proto::Hash32::ZERO,
+    };
+    house.tenant.append_log(&entry).await.unwrap();
+    let seen = ines.get("/log?check=yes").await;
+    assert!(seen.text.contains("The log does not check") && seen.text.contains("was altered"));
+}
