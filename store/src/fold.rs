@@ -41,7 +41,7 @@ impl Fold {
         Self { queue }
     }
 
-    /// Waits until `write` is durable.
+    /// Waits until `write` is durable. A caller that stops waiting does not stop the write.
     pub(crate) async fn write<W: SmallWrite>(&self, write: W) -> Result<W::Out> {
         let (reply, answer) = oneshot::channel();
         let pending = Pending {

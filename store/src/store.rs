@@ -113,8 +113,8 @@ impl Store {
         Ok(all.into_iter().map(|info| self.handle(info)).collect())
     }
 
-    /// Makes a tenant and its empty databases. The entry comes last: a crash before it leaves a
-    /// folder that nobody can reach.
+    /// Makes a tenant and its empty databases. The entry is committed last: a crash before it
+    /// leaves at most a folder that nobody can reach.
     pub async fn create_tenant(&self, new: NewTenant) -> Result<Tenant> {
         if !is_slug(&new.slug) {
             return Err(StoreError::Refused(
@@ -128,9 +128,6 @@ impl Store {
             root_key: new.root_key,
             created: new.created,
         };
-        if let Engine::Sqlite(folder) = &self.inner.engine {
-            folder.make_tenant(info.id).await?;
-        }
         let mut tx = self.inner.control.tx("tenant.create").await?;
         tx.run(
             "INSERT INTO tenants (id, slug, name, root_key, created) VALUES ($1, $2, $3, $4, $5)",
@@ -143,8 +140,9 @@ impl Store {
             ],
         )
         .await?;
-        if let Engine::Postgres(_) = &self.inner.engine {
-            postgres::make_tenant(&mut tx, info.id).await?;
+        match &self.inner.engine {
+            Engine::Sqlite(folder) => folder.make_tenant(info.id).await?,
+            Engine::Postgres(_) => postgres::make_tenant(&mut tx, info.id).await?,
         }
         tx.commit().await?;
         let tenant = self.handle(info);

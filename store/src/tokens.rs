@@ -91,7 +91,7 @@ impl Tenant {
         tx.commit().await
     }
 
-    /// Removes what expired before `now`; returns how many participants' tokens that were.
+    /// Removes what has expired, staff sessions too; returns how many participants' tokens.
     pub async fn purge_tokens(&self, now: Millis) -> Result<u64> {
         let mut tx = self.tx("tokens.purge").await?;
         let gone = tx
@@ -100,6 +100,8 @@ impl Tenant {
                  WHERE COALESCE(join_expires, 0) <= $1 AND COALESCE(expires, 0) <= $1",
                 args![now],
             )
+            .await?;
+        tx.run("DELETE FROM staff_sessions WHERE expires <= $1", args![now])
             .await?;
         tx.commit().await?;
         Ok(gone)

@@ -81,6 +81,10 @@ async fn a_short_name_is_given_out_once(bench: Bench) {
     };
     let refused = bench.store.create_tenant(again.clone()).await;
     assert!(matches!(refused, Err(StoreError::Conflict(_))));
+    if let Some(folder) = bench.url.strip_prefix("sqlite:") {
+        let made = std::fs::read_dir(format!("{folder}/tenants")).unwrap();
+        assert_eq!(made.count(), 1, "the refused tenant left a folder");
+    }
     again.slug = String::from("shop2");
     bench.store.create_tenant(again).await.unwrap();
 }
