@@ -7,7 +7,7 @@ import { keyPairOf } from './seal.js';
 
 /** @import { ServerMessage } from './wire.js' */
 
-const vector = JSON.parse(await readFile(new URL('seal.test.json', import.meta.url), 'utf8'));
+const vector = JSON.parse(await readFile(new URL('../../fixtures/web/tink-parts.json', import.meta.url), 'utf8'));
 const pair = await keyPairOf(fromHex(vector.private));
 const ME = vector.participant;
 

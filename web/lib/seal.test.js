@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { fromHex, toBase64, toHex } from './bytes.js';
 import { exportKeyPair, hpkeOpen, importKeyPair, keyPairOf, makeKeyPair, Opener, SealError, wrapInfo } from './seal.js';
 
-const vector = JSON.parse(await readFile(new URL('seal.test.json', import.meta.url), 'utf8'));
+const vector = JSON.parse(await readFile(new URL('../../fixtures/web/tink-parts.json', import.meta.url), 'utf8'));
 const { track, epoch } = vector;
 const pair = await keyPairOf(fromHex(vector.private));
 const wraps = [{ track, epoch, wrap: toBase64(fromHex(vector.wrap)) }];
