@@ -165,17 +165,9 @@ pub fn seal(
     if plaintext.len() > PLAINTEXT_MAX {
         return Err(SealError::TooLarge);
     }
-    let mut salt = [0; SALT];
-    let mut prefix = [0; PREFIX];
-    rng.fill_bytes(&mut salt);
-    rng.fill_bytes(&mut prefix);
-    let bytes = stream(
-        key.expose(),
-        &header.associated_data(),
-        salt,
-        prefix,
-        plaintext,
-    )?;
+    let mut random = [0; SALT + PREFIX];
+    rng.fill_bytes(&mut random);
+    let bytes = stream(key.expose(), &header.associated_data(), random, plaintext)?;
     Ok(Part::new(header, bytes.into()))
 }
 
@@ -183,12 +175,12 @@ pub fn seal(
 fn stream(
     key: &[u8; 32],
     associated_data: &[u8],
-    salt: [u8; SALT],
-    prefix: [u8; PREFIX],
+    random: [u8; SALT + PREFIX],
     plaintext: &[u8],
 ) -> Result<Vec<u8>, SealError> {
+    let (salt, prefix) = random.split_at(SALT);
     let mut derived = Zeroizing::new([0; 32]);
-    Hkdf::<Sha256>::new(Some(&salt), key)
+    Hkdf::<Sha256>::new(Some(salt), key)
         .expand(associated_data, derived.as_mut())
         .map_err(|_| SealError::TooLarge)?;
     let cipher = Aes256Gcm::new((&*derived).into());
@@ -196,8 +188,7 @@ fn stream(
     let tags = (1 + plaintext.len() / (SEGMENT - TAG)) * TAG + TAG;
     let mut out = Vec::with_capacity(HEADER + plaintext.len() + tags);
     out.extend_from_slice(&[0x28]);
-    out.extend_from_slice(&salt);
-    out.extend_from_slice(&prefix);
+    out.extend_from_slice(&random);
 
     let mut rest = plaintext;
     let mut number: u32 = 0;
@@ -228,7 +219,7 @@ fn stream(
     }
 }
 
-fn nonce(prefix: [u8; PREFIX], number: u32, last: bool) -> [u8; 12] {
+fn nonce(prefix: &[u8], number: u32, last: bool) -> [u8; 12] {
     let mut out = [0; 12];
     let number = number.to_be_bytes();
     let pieces = prefix.iter().chain(&number);

@@ -71,7 +71,7 @@ pub fn read(directory: &Path, from: Position, bytes: usize) -> Result<Batch, Spo
         ..Batch::default()
     };
     // Listed before anything is read: what is not the newest now is complete.
-    let numbers = segments(directory).map_err(SpoolError::io("list the segments"))?;
+    let numbers = numbers(directory)?;
     let newest = numbers.last().copied().unwrap_or(0);
     let mut budget = bytes;
     for number in numbers.iter().copied().filter(|n| *n >= from.segment) {
@@ -108,7 +108,8 @@ pub fn read(directory: &Path, from: Position, bytes: usize) -> Result<Batch, Spo
                 break chunk.complete;
             }
         };
-        if last {
+        let new = batch.records.last().is_some_and(|l| l.at.segment == number);
+        if last && new {
             file.sync_data().map_err(SpoolError::io("sync a segment"))?;
         }
         if !complete {
@@ -116,6 +117,11 @@ pub fn read(directory: &Path, from: Position, bytes: usize) -> Result<Batch, Spo
         }
     }
     Ok(batch)
+}
+
+/// The numbers of the segments that are there, in order.
+pub fn numbers(directory: &Path) -> Result<Vec<u64>, SpoolError> {
+    segments(directory).map_err(SpoolError::io("list the segments"))
 }
 
 /// Reads everything that is there.
@@ -126,7 +132,7 @@ pub fn scan(directory: &Path) -> Result<Batch, SpoolError> {
 /// Deletes the oldest segment, once everything in it stands elsewhere. Refuses any other, and the
 /// newest: it is being written. In this order a recording's end is never freed before its parts.
 pub fn free(directory: &Path, number: u64) -> Result<(), SpoolError> {
-    let numbers = segments(directory).map_err(SpoolError::io("list the segments"))?;
+    let numbers = numbers(directory)?;
     if numbers.first() != Some(&number) || numbers.last() == Some(&number) {
         return Err(SpoolError::Missing(Location {
             segment: number,

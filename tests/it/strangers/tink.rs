@@ -1,7 +1,7 @@
 //! Google's Tink, by way of Python: parts (streaming AEAD) and wraps (HPKE), both ways.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
@@ -16,17 +16,18 @@ use seal::wrap::{keep, wrap};
 use seal::{DataKey, Recipient, WrapInfo};
 use serde_json::{Value, json};
 
+use super::python;
+
 const KEY: [u8; 32] = [0x5a; 32];
 /// Around nothing, one segment and two.
 const LENGTHS: [usize; 8] = [0, 1, 256, 65_479, 65_480, 65_481, 131_000, 131_001];
 
 /// Has Tink do these jobs; an answer is `None` where it refuses.
 fn tink(jobs: &[Value]) -> Result<Vec<Option<Vec<u8>>>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let python = std::env::var_os("VESTIBULE_PYTHON")
-        .map_or_else(|| root.join(".tools/venv/bin/python"), PathBuf::from);
+    let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("it/strangers/tink_tool.py");
+    let python = python();
     let mut child = Command::new(&python)
-        .arg(root.join("tests/it/strangers/tink_tool.py"))
+        .arg(tool)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
