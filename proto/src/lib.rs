@@ -19,8 +19,8 @@ pub mod wire;
 pub use bytes::{Hash32, PublicKey};
 pub use error::{ErrorBody, ErrorCode};
 pub use ids::{
-    CaseId, EpochNo, EventId, KeyId, Millis, NodeId, ParticipantId, RecordingId, SessionId, SiteId, StaffId,
-    TenantId, TrackNo,
+    CaseId, EpochNo, EventId, KeyId, Millis, NodeId, ParticipantId, RecordingId, SessionId, SiteId,
+    StaffId, TenantId, TrackNo,
 };
 pub use token::Token;
 

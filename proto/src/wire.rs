@@ -104,7 +104,7 @@ pub enum ServerMessage {
         name: String,
         /// This participant's chat track.
         track: TrackNo,
-        /// For the next [`Hello::Resume`]; the one before it stays good for one more use.
+        /// For the next [`Hello::Resume`]; the one that was shown stays good until this one is.
         resume: Token,
         /// What this participant has agreed to.
         modalities: Vec<Modality>,

@@ -1,7 +1,7 @@
 //! Join and resume tokens. Only hashes stand here; each belongs to one participant.
 //!
-//! A join token is single use. A resume token is replaced at each use, and the one before the
-//! newest stays good for one more use (the `welcome` that carried the newest may have been lost).
+//! A join token is single use. A resume token is replaced at each use, and stays good until its
+//! replacement is used: any number of `welcome`s in a row may be lost with the relay that sent them.
 //! Writes that wait at the same time share one transaction and one sync.
 
 use proto::{Hash32, Millis, ParticipantId, SessionId};
@@ -36,8 +36,6 @@ pub struct Resumed {
     pub participant: ParticipantId,
     /// Into what.
     pub session: SessionId,
-    /// Whether the token was the one before the newest.
-    pub grace: bool,
 }
 
 impl Tenant {
@@ -154,15 +152,15 @@ impl SmallWrite for Rotate {
 
     type Out = Option<Resumed>;
 
-    /// One statement decides, so two rotations at once cannot both see the same state: whichever
-    /// of the two tokens is shown, the newest becomes the previous one.
+    /// One statement decides, so two rotations at once cannot both see the same state: what was
+    /// shown last, and what was given for it, are good; nothing else is.
     async fn run(&self, tx: &mut Tx) -> Result<Result<Self::Out>> {
         let row = tx
             .row(
-                "UPDATE access SET previous = newest, newest = $2,
+                "UPDATE access SET previous = $1, newest = $2,
                     expires = CASE WHEN last_use < $3 THEN last_use ELSE $3 END
                  WHERE (newest = $1 OR previous = $1) AND expires > $4
-                 RETURNING participant, session, previous",
+                 RETURNING participant, session",
                 args![self.presented, self.fresh, self.expires, self.now],
             )
             .await?;
@@ -170,7 +168,6 @@ impl SmallWrite for Rotate {
             Ok(Resumed {
                 participant: row.take()?,
                 session: row.take()?,
-                grace: row.take::<Hash32>()? != self.presented,
             })
         });
         Ok(Ok(resumed.transpose()?))

@@ -13,8 +13,8 @@ on_both_engines!(
     a_join_token_is_good_once,
     of_many_who_show_one_join_token_at_once_one_joins,
     an_expired_join_token_is_refused,
-    a_resume_token_is_replaced_at_each_use_with_one_generation_of_grace,
-    of_many_who_show_one_resume_token_at_once_two_come_back,
+    a_resume_token_is_good_until_the_one_given_for_it_is_used,
+    of_many_who_show_one_resume_token_at_once_only_the_last_goes_on,
     two_processes_rotating_one_token_agree,
     a_resume_token_lives_no_longer_than_its_session_allows,
     a_page_that_reloads_can_be_given_another_join_token,
@@ -77,12 +77,12 @@ async fn joined(bench: &Bench) -> (crate::bench::Shop, store::NewConsent, Hash32
     (shop, visitor, first)
 }
 
-async fn rotate(tenant: &Tenant, presented: Hash32, fresh: Hash32) -> Option<bool> {
+async fn rotate(tenant: &Tenant, presented: Hash32, fresh: Hash32) -> bool {
     let resumed = tenant.rotate_resume(presented, fresh, LATER, NOW).await;
-    resumed.unwrap().map(|resumed| resumed.grace)
+    resumed.unwrap().is_some()
 }
 
-async fn a_resume_token_is_replaced_at_each_use_with_one_generation_of_grace(bench: Bench) {
+async fn a_resume_token_is_good_until_the_one_given_for_it_is_used(bench: Bench) {
     let (shop, visitor, first) = joined(&bench).await;
     let t = &shop.tenant;
     let (second, third, fourth) = (hash(), hash(), hash());
@@ -90,28 +90,35 @@ async fn a_resume_token_is_replaced_at_each_use_with_one_generation_of_grace(ben
     let back = back.unwrap();
     assert_eq!(back.participant, visitor.participant);
     assert_eq!(back.session, visitor.session);
-    assert!(!back.grace);
-    // The welcome with the second was lost: the first is good once more, and not twice.
-    assert_eq!(rotate(t, first, third).await, Some(true));
-    assert_eq!(rotate(t, first, hash()).await, None);
-    // The second is now the one before the newest; using the newest makes it stale.
-    assert_eq!(rotate(t, third, fourth).await, Some(false));
-    assert_eq!(rotate(t, second, hash()).await, None);
-    assert_eq!(rotate(t, hash(), hash()).await, None);
+    // Two welcomes in a row were lost: the first is still good, what was lost is not.
+    assert!(rotate(t, first, third).await);
+    assert!(rotate(t, first, fourth).await);
+    assert!(!rotate(t, second, hash()).await);
+    assert!(!rotate(t, third, hash()).await);
+    // The fourth arrived: using it ends the first.
+    assert!(rotate(t, fourth, hash()).await);
+    assert!(!rotate(t, first, hash()).await);
+    assert!(!rotate(t, hash(), hash()).await);
 }
 
-async fn of_many_who_show_one_resume_token_at_once_two_come_back(bench: Bench) {
+async fn of_many_who_show_one_resume_token_at_once_only_the_last_goes_on(bench: Bench) {
     let (shop, _, first) = joined(&bench).await;
     let tries = (0..30).map(|_| {
         let tenant = shop.tenant.clone();
-        tokio::spawn(async move { rotate(&tenant, first, hash()).await })
+        let fresh = hash();
+        tokio::spawn(async move { (rotate(&tenant, first, fresh).await, fresh) })
     });
-    let mut outcomes: HashMap<_, usize> = HashMap::new();
+    let mut given = Vec::new();
     for one in tries.collect::<Vec<_>>() {
-        *outcomes.entry(one.await.unwrap()).or_default() += 1;
+        let (back, fresh) = one.await.unwrap();
+        assert!(back);
+        given.push(fresh);
     }
-    let expected = HashMap::from([(Some(false), 1), (Some(true), 1), (None, 28)]);
-    assert_eq!(outcomes, expected);
+    let mut good = 0;
+    for fresh in given {
+        good += usize::from(rotate(&shop.tenant, fresh, hash()).await);
+    }
+    assert_eq!(good, 1);
 }
 
 async fn two_processes_rotating_one_token_agree(bench: Bench) {
@@ -119,13 +126,16 @@ async fn two_processes_rotating_one_token_agree(bench: Bench) {
     let other = bench.open_again().await;
     let other = other.tenant_by_slug("shop").await.unwrap();
     for _ in 0..20 {
-        let (one, two) = (hash(), hash());
+        let (one, two, next) = (hash(), hash(), hash());
         let (a, b) = tokio::join!(rotate(&shop.tenant, token, one), rotate(&other, token, two));
-        token = match (a, b) {
-            (Some(false), Some(true)) => two,
-            (Some(true), Some(false)) => one,
-            neither => panic!("one is the use and one is the grace, not {neither:?}"),
-        };
+        assert!(a && b);
+        // Whoever was last decides, and both processes see the same.
+        let good = [
+            rotate(&other, one, next).await,
+            rotate(&shop.tenant, two, next).await,
+        ];
+        assert_eq!(good.into_iter().filter(|good| *good).count(), 1);
+        token = next;
     }
 }
 
@@ -157,8 +167,8 @@ async fn a_page_that_reloads_can_be_given_another_join_token(bench: Bench) {
     let again = t.redeem_join(join.hash, fresh, LATER, NOW).await.unwrap();
     assert_eq!(again.unwrap().participant, visitor.participant);
     // Joining anew ends the resume tokens from before.
-    assert_eq!(rotate(t, first, hash()).await, None);
-    assert_eq!(rotate(t, fresh, hash()).await, Some(false));
+    assert!(!rotate(t, first, hash()).await);
+    assert!(rotate(t, fresh, hash()).await);
     let nobody = shop.consent().participant;
     let refused = t.put_join(nobody, join).await;
     assert!(matches!(refused, Err(StoreError::NotFound)));
@@ -170,12 +180,12 @@ async fn expired_tokens_are_purged_and_others_stay(bench: Bench) {
     let t = &shop.tenant;
     assert_eq!(t.purge_tokens(NOW).await.unwrap(), 0);
     assert_eq!(t.purge_tokens(waiting.expires).await.unwrap(), 1);
-    assert_eq!(rotate(t, first, hash()).await, Some(false));
+    assert!(rotate(t, first, hash()).await);
     assert_eq!(t.purge_tokens(LATER).await.unwrap(), 1);
     assert_eq!(t.purge_tokens(LATER).await.unwrap(), 0);
 }
 
-/// A model in four lines: the newest token and the one before it are good, and nothing else is.
+/// A model in two lines: what was shown last and what was given for it are good, nothing else is.
 async fn any_sequence_of_uses_keeps_exactly_two_tokens_alive(bench: Bench) {
     let runtime = tokio::runtime::Handle::current();
     let check = move || {
@@ -194,14 +204,15 @@ async fn any_sequence_of_uses_keeps_exactly_two_tokens_alive(bench: Bench) {
                 let join = visitor.join.hash;
                 let joined = shop.tenant.redeem_join(join, given[0], LATER, NOW).await;
                 prop_assert!(joined.unwrap().is_some());
+                let mut good = vec![given[0]];
                 for back in uses {
                     let at = given.len().checked_sub(back + 1);
                     let presented = at.map_or_else(hash, |at| given[at]);
                     let fresh = hash();
-                    let expected = (at.is_some() && back < 2).then_some(back == 1);
                     let got = rotate(&shop.tenant, presented, fresh).await;
-                    prop_assert_eq!(got, expected);
-                    if got.is_some() {
+                    prop_assert_eq!(got, good.contains(&presented));
+                    if got {
+                        good = vec![presented, fresh];
                         given.push(fresh);
                     }
                 }
