@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
+use proto::{ErrorBody, ErrorCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::{TcpSocket, TcpStream};
@@ -88,6 +89,29 @@ impl Door {
         headers: &[(&str, &str)],
         body: Bytes,
     ) -> Result<Reply> {
+        self.exchange(method, path, headers, body, true).await
+    }
+
+    /// Sends one request and hands back how the answer begins: of a stream or socket that never
+    /// ends, status and headers alone; of a refusal, all of it.
+    pub async fn begin(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Result<Reply> {
+        self.exchange(method, path, headers, body, false).await
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+        to_the_end: bool,
+    ) -> Result<Reply> {
         let stream = self.connect().await?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
@@ -102,18 +126,20 @@ impl Door {
             request = request.header(*name, *value);
         }
         let request = request.body(Full::new(body))?;
-        let exchange = async {
-            let (parts, body) = sender.send_request(request).await?.into_parts();
-            let body = body.collect().await?.to_bytes();
-            drop(sender);
-            anyhow::Ok(Reply {
-                status: parts.status,
-                headers: parts.headers,
-                body,
-            })
+        let connection = tokio::spawn(connection);
+        let (parts, body) = sender.send_request(request).await?.into_parts();
+        let begun = parts.status.is_success() || parts.status == StatusCode::SWITCHING_PROTOCOLS;
+        let body = if to_the_end || !begun {
+            body.collect().await?.to_bytes()
+        } else {
+            Bytes::new()
         };
-        let (reply, _) = tokio::join!(exchange, connection);
-        reply
+        connection.abort();
+        Ok(Reply {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        })
     }
 
     /// `GET`s JSON.
@@ -155,6 +181,12 @@ impl Reply {
             String::from_utf8_lossy(&self.body)
         );
         Ok(serde_json::from_slice(&self.body)?)
+    }
+
+    /// The code of the closed list, where it refuses.
+    pub fn refusal(&self) -> Option<ErrorCode> {
+        let body: ErrorBody = serde_json::from_slice(&self.body).ok()?;
+        (body.status == self.status.as_u16()).then_some(body.code)
     }
 
     /// The first cookie that it sets, as `name=value`.

@@ -7,13 +7,25 @@ use proto::consent::{ConsentRequest, ConsentResponse, ReceiptClaim, RecordingCho
 use proto::desk::{AcceptRequest, AcceptResponse, GateView, SignIn};
 use proto::notice::Modality;
 use proto::wire::{ClientMessage, Hello, ServerMessage};
-use proto::{Hash32, PublicKey, SUBPROTOCOL, SessionId, SiteId, Token};
+use proto::{ErrorCode, Hash32, PublicKey, SUBPROTOCOL, SessionId, SiteId, Token};
 use rand_core::TryRng as _;
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes, client::IntoClientRequest as _};
 
 use crate::door::{Door, Reply};
+
+/// What the relay refused, by its own word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refused(pub ErrorCode);
+
+impl core::fmt::Display for Refused {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "refused: {}", self.0)
+    }
+}
+
+impl core::error::Error for Refused {}
 
 /// Someone in a session, with a socket.
 pub struct Participant {
@@ -178,7 +190,7 @@ impl Participant {
                     resume,
                 },
             }),
-            ServerMessage::Error { code, .. } => bail!("refused: {code}"),
+            ServerMessage::Error { code, .. } => Err(Refused(code).into()),
             _ => bail!("the first frame was no welcome"),
         }
     }
@@ -229,7 +241,7 @@ impl Participant {
         .await?;
         self.until(|message| match message {
             ServerMessage::Ack { cid: c, n, .. } if c == cid => Some(Ok(n)),
-            ServerMessage::Error { code, .. } => Some(Err(anyhow::anyhow!("refused: {code}"))),
+            ServerMessage::Error { code, .. } => Some(Err(Refused(code).into())),
             _ => None,
         })
         .await?
