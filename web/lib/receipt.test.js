@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { fromHex, sha256, toHex } from './bytes.js';
-import { claim, derive, fromWords, makeSecret, toWords } from './receipt.js';
-import { words } from './words.js';
+import { claim, derive, makeSecret } from './receipt.js';
+import { fromWords, toWords, words } from './words.js';
 
 test('the list of words is that of BIP 39', () => {
   const digest = createHash('sha256').update(`${words.join('\n')}\n`).digest('hex');

@@ -1,5 +1,42 @@
-// The 2,048 English words of BIP 39 (https://github.com/bitcoin/bips/blob/master/bip-0039/english.txt),
-// loaded only when a receipt is shown as words or read back from them.
+// A receipt's secret as 24 words and back, and the 2,048 English words of BIP 39
+// (https://github.com/bitcoin/bips/blob/master/bip-0039/english.txt). Loaded only when it is needed.
+
+import { concat, sha256 } from './bytes.js';
+
+/** @import { Bytes } from './bytes.js' */
+
+const WORDS = 24;
+/** Bits in each word. */
+const BITS = 11;
+
+/**
+ * The secret as 24 words (BIP 39, English list), the last of which checks the others.
+ * @param {Bytes} secret
+ * @returns {Promise<string[]>}
+ */
+export async function toWords(secret) {
+  const bits = toBits(concat(secret, (await sha256(secret)).slice(0, 1)));
+  return Array.from({ length: WORDS }, (_, i) => words[parseInt(bits.slice(i * BITS, (i + 1) * BITS), 2)] ?? '');
+}
+
+/**
+ * The secret that 24 words stand for; `null` if a word is not on the list or they do not check.
+ * @param {string} text
+ * @returns {Promise<Bytes | null>}
+ */
+export async function fromWords(text) {
+  const places = (text.toLowerCase().match(/[a-z]+/g) ?? []).map((word) => words.indexOf(word));
+  if (places.length !== WORDS || places.includes(-1)) return null;
+  const bits = places.map((place) => place.toString(2).padStart(BITS, '0')).join('');
+  const bytes = Uint8Array.from({ length: 33 }, (_, i) => parseInt(bits.slice(8 * i, 8 * i + 8), 2));
+  const secret = bytes.slice(0, 32);
+  return (await sha256(secret))[0] === bytes[32] ? secret : null;
+}
+
+/** @param {Bytes} bytes */
+function toBits(bytes) {
+  return Array.from(bytes, (b) => b.toString(2).padStart(8, '0')).join('');
+}
 
 export const words = (
   'abandon ability able about above absent absorb abstract absurd abuse access accident account accuse achieve acid '

@@ -7,7 +7,7 @@ import { chooseLanguage, direction } from '../lib/i18n.js';
 import { claim, makeSecret } from '../lib/receipt.js';
 import { exportKeyPair, makeKeyPair } from '../lib/seal.js';
 import { fetchNotice, postConsent, Refused } from './api.js';
-import { header } from './header.js';
+import { header } from './page.js';
 
 /** @import { GateView, Modality, Notice } from '../lib/wire.js' */
 /** @import { Page } from './page.js' */

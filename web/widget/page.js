@@ -1,7 +1,9 @@
-// What gate and conversation share: site, language, the page around the frame, and storage.
+// What gate and conversation share: site, language, the page around the frame, storage, the line on top.
 
+import { h, icon } from '../lib/h.js';
 import { chooseLanguage, Words } from '../lib/i18n.js';
 
+/** @import { Child } from '../lib/h.js' */
 /** @import { Kept } from './kept.js' */
 
 const LANGUAGES = ['en', 'de'];
@@ -95,4 +97,17 @@ export class Page {
       // A browser that refuses storage: the conversation lives as long as this page.
     }
   }
+}
+
+/**
+ * The line on top: whom one talks to, the sign of recording, the way out.
+ * @param {Page} page
+ * @param {string} title
+ * @param {...Child} controls
+ */
+export function header(page, title, ...controls) {
+  const name = page.words.t('close');
+  return h('header', null, h('h1', { tabindex: -1, title }, title), ...controls,
+    page.framed && h('button', { class: 'plain icon', type: 'button', 'aria-label': name, title: name, onclick: () => page.close() },
+      icon('M6 6l12 12M18 6L6 18')));
 }

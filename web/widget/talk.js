@@ -5,7 +5,7 @@ import { fill, h, icon, register, webAddress } from '../lib/h.js';
 import { importKeyPair } from '../lib/seal.js';
 import { Composer } from './composer.js';
 import { Gate } from './gate.js';
-import { header } from './header.js';
+import { header } from './page.js';
 import { Log } from './log.js';
 
 /** @import { Item } from '../lib/model.js' */
@@ -218,7 +218,7 @@ export class Talk extends HTMLElement {
 
   /** @param {'copy' | 'receipt'} what */
   async #save(what) {
-    const { saveCopy, saveReceipt } = await import('./files.js');
+    const { saveCopy, saveReceipt } = await import('./ended.js');
     const { conversation } = /** @type {Connection} */ (this.#connection);
     if (what === 'copy') saveCopy(this.#page.words, this.#kept, conversation);
     else saveReceipt(this.#kept, conversation);
