@@ -1,8 +1,17 @@
 //! What is kept: intake, vault, opening, cases, transparency log; command line and console.
+//!
+//! - [`intake`] brings ended recordings from the spool into the [`vault`];
+//! - [`custody`] and [`cases`] say who may open what; [`retrieval`] opens, and is read top to bottom;
+//! - [`bundle`] hands out what was opened, and checks it without any server;
+//! - [`log`] is the tenant's transparency log;
+//! - [`command`] is everything that can be asked for, [`cli`] and [`socket`] the ways to ask;
+//! - [`office`] is the same for officers in a browser, [`console`] their pages.
 
 pub mod bundle;
 pub mod cases;
+pub mod cli;
 pub mod clock;
+pub mod command;
 pub mod config;
 pub mod console;
 pub mod custody;
@@ -11,11 +20,15 @@ pub mod error;
 pub mod inspect;
 pub mod intake;
 pub mod keys;
+pub mod lock;
 pub mod log;
+pub mod office;
 pub mod open;
 pub mod password;
 pub mod recorder;
 pub mod retrieval;
+pub mod serve;
+pub mod socket;
 pub mod terminal;
 pub mod transcript;
 pub mod unlocked;

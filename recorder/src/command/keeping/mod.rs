@@ -1,0 +1,377 @@
+//! What is kept: finding it, checking it, the log, the intake.
+
+pub(super) mod check;
+
+use proto::wire::SealedAt;
+use proto::{Millis, RecordingId};
+use seal::manifest::Manifest;
+use store::{Recording, RecordingFilter, Tenant};
+use tokio::sync::Mutex;
+
+use super::{Answer, Reply, Search};
+use crate::Recorder;
+use crate::clock::shown;
+use crate::error::{Error, Result};
+use crate::inspect::{Finding, Source, ack, statement, walk};
+use crate::intake::{Intake, close, rotate};
+use crate::log::{self, tiles};
+use crate::terminal::escape;
+use crate::transcript;
+use crate::vault::placement::Placement;
+use crate::vault::{MANIFEST, PLACEMENT};
+
+const PAGE: u32 = 200;
+
+pub(super) async fn list(recorder: &Recorder, search: Search, answer: &Answer) -> Result<()> {
+    let tenant = recorder.tenant(&search.client).await?;
+    let agent = match &search.agent {
+        Some(name) => Some(super::staff_by_name(&tenant, name).await?),
+        None => None,
+    };
+    let filter = RecordingFilter {
+        from: search.from.map(Millis),
+        until: search.until.map(Millis),
+        site: search.site,
+        modality: search.modality,
+        agent,
+        session: search.session,
+    };
+    let (mut after, mut left) = (None, search.limit);
+    while left > 0 {
+        let page = tenant.recordings(&filter, after, left.min(PAGE)).await?;
+        for recording in &page.recordings {
+            let line = if search.json {
+                as_json(recording).to_string()
+            } else {
+                as_line(recording)
+            };
+            answer.line(line).await?;
+            left = left.saturating_sub(1);
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn ending(recording: &Recording) -> &'static str {
+    match recording.ending {
+        store::Ending::Open => "running",
+        store::Ending::Clean => "clean",
+        store::Ending::Truncated => "truncated",
+    }
+}
+
+fn as_line(recording: &Recording) -> String {
+    let modalities: Vec<&str> = recording.modalities.iter().map(|m| m.name()).collect();
+    let lasted = recording.ended.map_or_else(String::new, |ended| {
+        let seconds = (ended.0 - recording.started.0) / 1000;
+        format!("{}:{:02}", seconds / 60, seconds % 60)
+    });
+    format!(
+        "{}  {}  {lasted:>6}  {}  {:<9}  {} parts  {} bytes",
+        recording.id,
+        shown(recording.started),
+        modalities.join("+"),
+        ending(recording),
+        recording.parts,
+        recording.bytes
+    )
+}
+
+fn as_json(recording: &Recording) -> serde_json::Value {
+    serde_json::json!({
+        "recording": recording.id,
+        "session": recording.session,
+        "site": recording.site,
+        "started": recording.started,
+        "ended": recording.ended,
+        "ending": ending(recording),
+        "modalities": recording.modalities,
+        "parts": recording.parts,
+        "bytes": recording.bytes,
+        "keep_min": recording.keep_min,
+        "keep_max": recording.keep_max,
+        "notice": recording.notice,
+    })
+}
+
+pub(super) async fn verify(
+    recorder: &Recorder,
+    client: &str,
+    id: RecordingId,
+    acknowledged: Option<SealedAt>,
+    answer: &Answer,
+) -> Result<()> {
+    let tenant = recorder.tenant(client).await?;
+    let row = tenant.recording(id).await?;
+    let row = row.ok_or(Error::NotFound("recording"))?;
+    if row.manifest.is_none() {
+        return Err(Error::refused(
+            "this recording still runs, or waits in the spool: it is checked when it is in the vault",
+        ));
+    }
+    let checked = in_vault(recorder, &tenant, id, acknowledged).await?;
+    for line in &checked.good {
+        answer.line(format!("ok     {line}")).await?;
+    }
+    for finding in &checked.wrong {
+        answer
+            .line(format!("WRONG  {}", escape(&finding.to_string())))
+            .await?;
+    }
+    if checked.wrong.is_empty() {
+        Ok(())
+    } else {
+        answer.send(Reply::Wrong).await
+    }
+}
+
+/// What a check of a recording in the vault found.
+#[derive(Debug, Default)]
+pub(crate) struct Checked {
+    pub(crate) good: Vec<String>,
+    pub(crate) wrong: Vec<Finding>,
+}
+
+pub(crate) async fn in_vault(
+    recorder: &Recorder,
+    tenant: &Tenant,
+    id: RecordingId,
+    acknowledged: Option<SealedAt>,
+) -> Result<Checked> {
+    let mut out = Checked::default();
+    let trust = recorder.trust(tenant).await?;
+    let source = Source::Vault {
+        vault: &recorder.vault,
+        tenant: tenant.id(),
+        recording: id,
+    };
+    let (envelope, manifest) = match source.envelope::<Manifest>(MANIFEST).await? {
+        Ok(found) => found,
+        Err(finding) => {
+            out.wrong.push(finding);
+            return Ok(out);
+        }
+    };
+    let (placed, placement) = match source.envelope::<Placement>(PLACEMENT).await? {
+        Ok(found) => found,
+        Err(finding) => {
+            out.wrong.push(finding);
+            return Ok(out);
+        }
+    };
+    out.wrong = statement::manifest(&envelope, &manifest, tenant.id(), id, &trust, true);
+    out.wrong.extend(statement::placement(
+        &placed, &placement, &envelope, &manifest, &trust,
+    ));
+    if out.wrong.is_empty() {
+        out.good.push(
+            "manifest and placement: signed by a certified node and by this recorder; every recipient is known"
+                .to_owned(),
+        );
+    }
+    for track in &manifest.tracks {
+        let walked = walk::track(&source, &manifest, &placement, track, |_, _, _| Ok(())).await?;
+        out.good.push(format!(
+            "track {}: {} of {} parts, {} bytes",
+            walked.track, walked.good, track.parts, walked.bytes
+        ));
+        out.wrong.extend(walked.damage);
+    }
+    out.good
+        .push(format!("ending: {}", transcript::ending(&manifest.ending)));
+    out.wrong.extend(wraps(tenant, &manifest).await?);
+    if let Some(acknowledged) = acknowledged {
+        match ack::acknowledgement(&source, &manifest, &placement, &acknowledged).await? {
+            None => out
+                .good
+                .push("the acknowledged message is in the record, at its place".to_owned()),
+            Some(finding) => out.wrong.push(finding),
+        }
+    }
+    Ok(out)
+}
+
+/// Each kept recipient has its wrapped key, and nobody else has one.
+async fn wraps(tenant: &Tenant, manifest: &Manifest) -> Result<Vec<Finding>> {
+    let rows = tenant.wraps_of(manifest.recording).await?;
+    let mut out = Vec::new();
+    for track in &manifest.tracks {
+        for epoch in &track.epochs {
+            let mut expected = Vec::new();
+            for recipient in &epoch.recipients {
+                if !matches!(recipient, seal::Recipient::Participant { .. }) {
+                    expected.push(serde_json::to_string(recipient)?);
+                }
+            }
+            let there: Vec<&String> = rows
+                .iter()
+                .filter(|w| w.track == track.track && w.epoch == epoch.epoch)
+                .map(|w| &w.recipient)
+                .collect();
+            if expected.iter().any(|r| !there.contains(&r)) {
+                let what = "a wrapped key is not there";
+                out.push(Finding::epoch(track.track, epoch.epoch, what));
+            }
+            if there.iter().any(|r| !expected.contains(*r)) {
+                let what = "there is a wrapped key for an unknown recipient";
+                out.push(Finding::epoch(track.track, epoch.epoch, what));
+            }
+        }
+    }
+    Ok(out)
+}
+
+pub(super) async fn log_show(
+    recorder: &Recorder,
+    client: &str,
+    from: u64,
+    json: bool,
+    answer: &Answer,
+) -> Result<()> {
+    let tenant = recorder.tenant(client).await?;
+    let mut next = from;
+    loop {
+        let page = tenant.log_entries(next, PAGE).await?;
+        let Some(last) = page.last() else {
+            return Ok(());
+        };
+        next = last.index + 1;
+        for entry in page {
+            let event = entry
+                .event
+                .as_ref()
+                .map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned());
+            let line = if json {
+                serde_json::json!({
+                    "index": entry.index,
+                    "leaf": entry.leaf,
+                    "event": event,
+                })
+                .to_string()
+            } else {
+                format!(
+                    "{:>6}  {}  {:<22}  {}",
+                    entry.index,
+                    shown(entry.at),
+                    entry.kind,
+                    event.map_or_else(|| "(erased)".to_owned(), |event| escape(&event))
+                )
+            };
+            answer.line(line).await?;
+        }
+    }
+}
+
+pub(super) async fn log_verify(recorder: &Recorder, client: &str, answer: &Answer) -> Result<()> {
+    let tenant = recorder.tenant(client).await?;
+    let checked = log::verify(&tenant, &recorder.public()).await?;
+    answer
+        .line(format!(
+            "{} entries, {} of them erased",
+            checked.entries, checked.erased
+        ))
+        .await?;
+    if let Some(checkpoint) = &checked.checkpoint {
+        answer
+            .line(format!(
+                "signed checkpoint {} of {} entries, root {}",
+                checkpoint.origin, checkpoint.size, checkpoint.root
+            ))
+            .await?;
+    }
+    for what in &checked.wrong {
+        answer.line(format!("WRONG  {what}")).await?;
+    }
+    if checked.wrong.is_empty() {
+        answer.line("ok     the log is whole").await
+    } else {
+        answer.send(Reply::Wrong).await
+    }
+}
+
+pub(super) async fn log_tiles(recorder: &Recorder, client: &str, answer: &Answer) -> Result<()> {
+    let tenant = recorder.tenant(client).await?;
+    let checkpoint = tenant
+        .newest_checkpoint()
+        .await?
+        .ok_or(Error::NotFound("checkpoint"))?;
+    let leaves = log::leaves(&tenant, Some(checkpoint.size)).await?;
+    let mut tar = tar::Builder::new(Vec::new());
+    let mut add = |path: &str, bytes: &[u8]| {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        tar.append_data(&mut header, path, bytes)
+            .map_err(Error::Bundle)
+    };
+    add("checkpoint", checkpoint.note.as_bytes())?;
+    for (path, bytes) in tiles::tiles(&leaves) {
+        add(&path, &bytes)?;
+    }
+    let bytes = tar.into_inner().map_err(Error::Bundle)?;
+    answer.send(Reply::Bytes(bytes.into())).await
+}
+
+pub(super) async fn intake_run(
+    recorder: &Recorder,
+    intake: &Mutex<Intake>,
+    answer: &Answer,
+) -> Result<()> {
+    let pass = intake.lock().await.pass(recorder).await?;
+    for (id, findings) in &pass.kept {
+        answer.line(format!("kept     {id}")).await?;
+        for finding in findings {
+            answer.line(format!("         {finding}")).await?;
+        }
+    }
+    for (id, why) in &pass.refused {
+        answer.line(format!("REFUSED  {id}: manifest {why}")).await?;
+    }
+    for what in &pass.damage {
+        answer.line(format!("DAMAGED  {what}")).await?;
+    }
+    for (folder, segment) in &pass.freed {
+        answer
+            .line(format!("freed    {}, segment {segment}", folder.display()))
+            .await?;
+    }
+    answer.line(format!("{} still run", pass.live)).await
+}
+
+pub(super) async fn intake_close(
+    recorder: &Recorder,
+    intake: &Mutex<Intake>,
+    recording: RecordingId,
+    answer: &Answer,
+) -> Result<()> {
+    let mut intake = intake.lock().await;
+    intake.pass(recorder).await?;
+    let findings = close::close(recorder, &mut intake, recording).await?;
+    answer
+        .line("Closed as truncated, and in the vault.")
+        .await?;
+    for finding in findings {
+        answer.line(finding.to_string()).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn intake_rotate(
+    recorder: &Recorder,
+    intake: &Mutex<Intake>,
+    answer: &Answer,
+) -> Result<()> {
+    let mut intake = intake.lock().await;
+    intake.pass(recorder).await?;
+    let rotated = rotate::rotate(recorder, &intake.generations()).await?;
+    answer
+        .line(format!(
+            "Intake key {} is in use; {} wrapped keys were sealed anew; destroyed: {:?}",
+            rotated.generation, rotated.rewrapped, rotated.destroyed
+        ))
+        .await
+}

@@ -1,0 +1,140 @@
+//! `recorder serve`: the intake, the daily rotation, the local socket and the officers' pages.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::Recorder;
+use crate::console;
+use crate::error::{Error, Result};
+use crate::intake::{Intake, rotate};
+use crate::lock::Lock;
+use crate::office::Office;
+use crate::socket;
+
+/// How long open requests may take after the stop.
+const DRAIN: Duration = Duration::from_secs(10);
+/// How often old generations and unlocked shares are looked at.
+const UPKEEP_MS: i64 = 60_000;
+
+/// Runs until `stop`. The lock is held for as long.
+pub async fn serve(recorder: Recorder, lock: Lock, stop: CancellationToken) -> Result<()> {
+    let listen = recorder.config.console.listen;
+    let listener = TcpListener::bind(listen).await.map_err(|e| {
+        Error::refused(format!(
+            "cannot listen on {listen} ({e}): change `listen` under [console], or stop what is there"
+        ))
+    })?;
+    let socket = recorder.config.socket();
+    let recorder = Arc::new(recorder);
+    let intake = Arc::new(Mutex::new(Intake::default()));
+    let tasks = TaskTracker::new();
+
+    let (r, i, s) = (Arc::clone(&recorder), Arc::clone(&intake), stop.clone());
+    tasks.spawn(async move {
+        if let Err(error) = socket::serve(&socket, r, i, s.clone()).await {
+            tracing::error!(%error, "the local socket is gone");
+            s.cancel();
+        }
+    });
+    tasks.spawn(follow(
+        Arc::clone(&recorder),
+        Arc::clone(&intake),
+        stop.clone(),
+    ));
+    let router = console::router(Office::new(Arc::clone(&recorder)));
+    let s = stop.clone();
+    tasks.spawn(async move {
+        let stopped = s.clone().cancelled_owned();
+        let served = axum::serve(listener, router).with_graceful_shutdown(stopped);
+        if let Err(error) = served.await {
+            tracing::error!(%error, "the console is gone");
+            s.cancel();
+        }
+    });
+    tasks.close();
+    tracing::info!(console = %listen, key = %recorder.public().fingerprint(), "recorder runs");
+
+    stop.cancelled().await;
+    if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {
+        tracing::warn!("some requests did not end in time");
+    }
+    recorder.store.close().await;
+    drop(lock);
+    tracing::info!("recorder stopped");
+    Ok(())
+}
+
+/// The intake's loop. An error is said and tried again: the spool keeps what is not kept.
+async fn follow(recorder: Arc<Recorder>, intake: Arc<Mutex<Intake>>, stop: CancellationToken) {
+    let every = Duration::from_millis(recorder.config.intake.every_ms.max(20));
+    let mut upkeep = recorder.now();
+    let mut failing = false;
+    loop {
+        match pass(&recorder, &intake).await {
+            Ok(()) => failing = false,
+            Err(error) => {
+                if !failing {
+                    tracing::error!(%error, "intake failed; it goes on trying");
+                }
+                failing = true;
+            }
+        }
+        if upkeep <= recorder.now() && !failing {
+            upkeep = recorder.now().plus(UPKEEP_MS);
+            recorder.unlocked.sweep(recorder.now());
+            if let Err(error) = keep_intake_keys(&recorder, &intake).await {
+                tracing::error!(%error, "the intake key's upkeep failed; it goes on trying");
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(every) => {}
+        }
+    }
+}
+
+async fn pass(recorder: &Recorder, intake: &Mutex<Intake>) -> Result<()> {
+    let pass = intake.lock().await.pass(recorder).await?;
+    for (recording, findings) in &pass.kept {
+        let wrong = findings.len();
+        tracing::info!(%recording, wrong, "kept");
+        for finding in findings {
+            tracing::warn!(%recording, %finding, "not as it should be");
+        }
+    }
+    for (recording, why) in &pass.refused {
+        tracing::warn!(%recording, %why, "stays in the spool: manifest");
+    }
+    for what in &pass.damage {
+        tracing::warn!(%what, "spool damaged");
+    }
+    for (folder, segment) in &pass.freed {
+        tracing::info!(folder = %folder.display(), segment, "segment freed");
+    }
+    Ok(())
+}
+
+/// Rotation when it is due; stragglers are rewrapped, and what nothing needs is destroyed.
+async fn keep_intake_keys(recorder: &Recorder, intake: &Mutex<Intake>) -> Result<()> {
+    let intake = intake.lock().await;
+    let in_spools = intake.generations();
+    if rotate::is_due(recorder).await? {
+        let rotated = rotate::rotate(recorder, &in_spools).await?;
+        tracing::info!(
+            generation = rotated.generation,
+            rewrapped = rotated.rewrapped,
+            "intake key rotated"
+        );
+        return Ok(());
+    }
+    rotate::rewrap(recorder).await?;
+    for generation in rotate::destroy_unneeded(recorder, &in_spools).await? {
+        tracing::info!(generation, "intake key destroyed");
+    }
+    Ok(())
+}
