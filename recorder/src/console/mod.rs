@@ -1,13 +1,91 @@
-//! The officers' pages, served on the console's own host.
+//! The officers' pages: rendered here, without scripts, on top of what [`crate`] offers to any
+//! caller. Nothing in this module decides; it asks, shows, and says why not.
+//!
+//! A page is one file: what it reads, what it shows, its forms. `Trouble` is what a page says
+//! when it cannot be shown.
+
+mod case;
+mod case_form;
+mod cases;
+mod keys;
+mod log;
+mod names;
+mod origin;
+mod page;
+mod query;
+mod recording;
+mod sentence;
+mod sessions;
+mod shown;
+mod sign_in;
+mod signed;
+mod trouble;
+
+use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware;
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use http::{HeaderName, HeaderValue, header};
+use tower_http::set_header::SetResponseHeaderLayer;
 
-use crate::office::Office;
+use crate::Recorder;
+use trouble::Trouble;
 
-/// Everything that the console's listener serves.
-pub fn router(office: Office) -> Router {
+/// No form of the console is larger than this, in bytes.
+const FORM_MAX: usize = 64 * 1024;
+
+/// Nothing but our own style sheets; forms go nowhere else; no page is framed.
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; \
+     base-uri 'none'; frame-ancestors 'none'";
+
+/// All pages of the console.
+pub fn router(recorder: Arc<Recorder>) -> Router {
+    let pages = Router::new()
+        .route("/", get(sessions::show))
+        .route("/sign-in", get(sign_in::show).post(sign_in::submit))
+        .route("/sign-out", post(sign_in::out))
+        .route("/recordings/{id}", get(recording::show))
+        .route("/cases", get(cases::show).post(case_form::submit))
+        .route("/cases/new", get(case_form::show))
+        .route("/cases/{id}", get(case::show))
+        .route("/cases/{id}/approve", post(case::approve))
+        .route("/cases/{id}/bundle", post(case::hand_out))
+        .route("/cases/{id}/close", post(case::close))
+        .route("/log", get(log::show))
+        .route("/keys", get(keys::show))
+        .fallback(|| async { Trouble::NotFound.into_response() })
+        .layer(header_of(header::CACHE_CONTROL, "no-store"));
     Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
-        .with_state(office)
+        .route("/assets/tokens.css", get(|| async { style(TOKENS) }))
+        .route("/assets/console.css", get(|| async { style(STYLE) }))
+        .merge(pages)
+        .layer(middleware::from_fn_with_state(recorder.clone(), origin::same))
+        .layer(DefaultBodyLimit::max(FORM_MAX))
+        .layer(header_of(header::CONTENT_SECURITY_POLICY, POLICY))
+        // `same-origin`, not `no-referrer`: the latter makes browsers send forms with `Origin: null`.
+        .layer(header_of(header::REFERRER_POLICY, "same-origin"))
+        .layer(header_of(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(header_of(
+            HeaderName::from_static("cross-origin-resource-policy"),
+            "same-origin",
+        ))
+        .layer(header_of(
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ))
+        .with_state(recorder)
+}
+
+const TOKENS: &str = include_str!("../../../web/lib/tokens.css");
+const STYLE: &str = include_str!("../../../web/console/console.css");
+
+fn style(text: &'static str) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")], text)
+}
+
+fn header_of(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
 }
