@@ -24,14 +24,10 @@ export class Gate extends HTMLElement {
   #name = '';
   #error = h('p', { class: 'error', role: 'alert' });
 
-  /**
-   * @param {Page} page
-   * @param {string} [error] why the visitor is here again
-   */
-  constructor(page, error) {
+  /** @param {Page} page */
+  constructor(page) {
     super();
     this.#page = page;
-    if (error) fill(this.#error, page.error(error));
   }
 
   connectedCallback() {
@@ -179,7 +175,7 @@ export class Gate extends HTMLElement {
       this.replaceWith(new Talk(page, {
         language: notice.language, client: view.name, accent: view.accent, contact: notice.decline_url, notice: view.notice,
         key: await exportKeyPair(pair), secret: toBase64(secret), receipt: consent.receipt, saved: null, ended: null,
-      }, { token: consent.join, name: this.#name.replace(MISLEADING, '').trim() }));
+      }, pair, { token: consent.join, name: this.#name.replace(MISLEADING, '').trim() }));
     } catch (error) {
       const code = error instanceof Refused ? error.code : 'offline';
       if (code === 'notice_outdated') await this.#load(notice.language);

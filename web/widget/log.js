@@ -4,7 +4,6 @@ import { fill, h, register } from '../lib/h.js';
 
 /** @import { Connection } from '../lib/connection.js' */
 /** @import { Conversation } from '../lib/conversation.js' */
-/** @import { Child } from '../lib/h.js' */
 /** @import { Words } from '../lib/i18n.js' */
 /** @import { Item, Pending } from '../lib/model.js' */
 
@@ -14,11 +13,10 @@ const NEAR = 48;
 export class Log extends HTMLElement {
   #words;
   #connection;
-  #card;
+  #waiting;
   /** @type {Map<string, { node: HTMLElement, is: string }>} rows by key */
   #rows = new Map();
   #list = h('ol');
-  #extra = h('div');
   #typing = h('p', { class: 'typing small soft' });
   #end = h('div', { class: 'end' });
   #down;
@@ -27,19 +25,19 @@ export class Log extends HTMLElement {
   /**
    * @param {Words} words
    * @param {Connection} connection
-   * @param {() => Child} card what stands below the messages
+   * @param {HTMLElement} waiting what stands below the messages while nobody is there
    */
-  constructor(words, connection, card) {
+  constructor(words, connection, waiting) {
     super();
     this.#words = words;
     this.#connection = connection;
-    this.#card = card;
+    this.#waiting = waiting;
     this.#down = h('button', { class: 'down', type: 'button', hidden: true, onclick: () => this.#bottom() }, words.t('newest'), ' ↓');
   }
 
   connectedCallback() {
     this.tabIndex = 0;
-    fill(this, this.#list, this.#extra, this.#typing, this.#end, this.#down);
+    fill(this, this.#list, this.#waiting, this.#typing, this.#end, this.#down);
     new IntersectionObserver(([entry]) => {
       this.#visible = entry?.isIntersecting ?? false;
       if (this.#visible) this.#down.hidden = true;
@@ -99,14 +97,14 @@ export class Log extends HTMLElement {
       row(`n${item.n}`, `${name}${progress}${first}${tail}`, () => this.#said(item, { name: first && !mine ? name : '', mine, progress, tail }));
     });
     for (const pending of conversation.pending) {
-      row(`c${pending.cid}`, `${pending.refused}${this.#connection.state}`, () => this.#pending(pending));
+      row(`c${pending.cid}`, `${pending.refused ?? this.#connection.state}${conversation.ended !== null}`, () => this.#pending(pending));
     }
     for (const [key, { node }] of this.#rows) {
       if (keep.has(key)) continue;
       node.remove();
       this.#rows.delete(key);
     }
-    fill(this.#extra, this.#card());
+    this.#waiting.hidden = conversation.waiting === null;
     this.#typing.hidden = conversation.ended !== null;
     fill(this.#typing, [...conversation.typing].map((who) => this.#words.t('typing', { name: conversation.nameOf(who) || this.#words.t('someone') })).join(' '));
     if (follow || conversation.pending.length > 0) this.#bottom();

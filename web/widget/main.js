@@ -2,6 +2,7 @@
 
 import { useAccent } from '../lib/accent.js';
 import { fill } from '../lib/h.js';
+import { importKeyPair } from '../lib/seal.js';
 import { Gate } from './gate.js';
 import { Page } from './page.js';
 
@@ -9,10 +10,10 @@ const page = new Page();
 const kept = page.kept();
 await page.speak(kept?.language ?? page.wanted[0] ?? 'en');
 page.tell(kept !== null);
-if (kept) {
+if (kept?.saved) {
   useAccent(kept.accent);
   const { Talk } = await import('./talk.js');
-  fill(document.body, new Talk(page, kept));
+  fill(document.body, new Talk(page, kept, await importKeyPair(kept.key), kept.saved));
 } else {
   fill(document.body, new Gate(page));
 }

@@ -2,13 +2,13 @@
 
 import { Connection } from '../lib/connection.js';
 import { fill, h, icon, register, webAddress } from '../lib/h.js';
-import { importKeyPair } from '../lib/seal.js';
 import { Composer } from './composer.js';
 import { Gate } from './gate.js';
-import { header } from './page.js';
 import { Log } from './log.js';
+import { header } from './page.js';
 
-/** @import { Item } from '../lib/model.js' */
+/** @import { Item, Saved } from '../lib/model.js' */
+/** @import { KeyPair } from '../lib/seal.js' */
 /** @import { Kept } from './kept.js' */
 /** @import { Page } from './page.js' */
 
@@ -18,160 +18,152 @@ const HICCUP = 1500;
 export class Talk extends HTMLElement {
   #page;
   #kept;
-  #join;
-  /** @type {Connection | null} */
-  #connection = null;
+  #connection;
+  #log;
+  #composer;
   #top = h('div');
   #banner = h('div', { class: 'banner', role: 'alert', hidden: true });
+  #since = h('p');
+  #ahead = h('p');
   #foot = h('div', { class: 'foot' });
   #say = h('p', { class: 'visually-hidden', role: 'status' });
+  /** What the parts above show now, so that they are built anew only for another reason. */
+  #shows = { top: '', banner: '', foot: 'nothing' };
   #unread = 0;
-  #drawn = '';
-  #bannered = '';
   #lostSince = 0;
+  #clock = 0;
 
   /**
    * @param {Page} page
    * @param {Kept} kept
-   * @param {{ token: string, name: string } | null} [join] where the visitor has just agreed
+   * @param {KeyPair} pair
+   * @param {{ token: string, name: string } | Saved} credentials
    */
-  constructor(page, kept, join = null) {
+  constructor(page, kept, pair, credentials) {
     super();
     this.#page = page;
     this.#kept = kept;
-    this.#join = join;
+    this.#connection = new Connection({ site: page.site, pair, credentials });
+    this.#log = new Log(page.words, this.#connection, this.#waiting());
+    this.#composer = new Composer(page.words, this.#connection);
   }
 
-  async connectedCallback() {
+  connectedCallback() {
     const page = this.#page;
-    page.tell(true);
-    const pair = await importKeyPair(this.#kept.key);
-    const credentials = this.#join ?? this.#kept.saved;
-    if (!credentials) return this.#startOver('token_used');
-    const connection = new Connection({ site: page.site, pair, credentials });
-    this.#connection = connection;
-    const { conversation } = connection;
-    conversation.ended = this.#kept.ended;
-    const log = new Log(page.words, connection, () => this.#card());
-    const composer = new Composer(page.words, connection);
-    fill(this, this.#top, this.#banner, log, this.#foot, this.#say);
-    const draw = () => {
-      this.#drawTop();
-      this.#drawFoot(composer);
-      this.#drawBanner();
-      log.draw();
-      composer.draw();
-    };
+    const connection = this.#connection;
+    connection.conversation.ended = this.#kept.ended;
+    fill(this, this.#top, this.#banner, this.#log, this.#foot, this.#say);
     // Frames come in bursts, and a hidden frame is given no animation frames.
     let due = false;
     connection.addEventListener('change', () => {
-      if (due) return;
-      due = true;
-      setTimeout(() => {
+      if (!due) setTimeout(() => {
         due = false;
-        draw();
+        this.#draw();
       });
+      due = true;
     });
     connection.addEventListener('item', (event) => this.#arrived(/** @type {CustomEvent<Item>} */ (event).detail));
     connection.addEventListener('keep', () => this.#keep());
+    this.#log.addEventListener('seen', () => this.#count(0));
     page.onshow = () => {
-      this.#unread = 0;
-      page.tell(true);
-      log.look();
-      this.querySelector('textarea')?.focus();
+      this.#log.look();
+      this.#composer.focus();
     };
-    log.addEventListener('seen', () => this.#seen());
-    draw();
+    this.#clock = window.setInterval(() => this.#draw(), 15_000);
+    page.tell(true);
     connection.start();
-    composer.focus();
-    if (conversation.ended) draw();
-    setInterval(() => conversation.waiting && draw(), 15_000);
+    this.#draw();
+    this.#composer.focus();
+  }
+
+  #draw() {
+    this.#drawTop();
+    this.#drawFoot();
+    this.#drawBanner();
+    this.#drawWaiting();
+    this.#log.draw();
+    this.#composer.draw();
   }
 
   #keep() {
-    const connection = this.#connection;
-    const saved = connection?.saved();
-    if (!connection || !saved || connection.code === 'superseded') return;
-    this.#kept.saved = saved;
-    this.#kept.ended = connection.conversation.ended;
-    this.#page.keep(this.#kept);
+    const saved = this.#connection.saved();
+    if (!saved || this.#connection.code === 'superseded') return;
+    this.#page.keep(Object.assign(this.#kept, { saved, ended: this.#connection.conversation.ended }));
   }
 
   /** @param {Item} item */
   #arrived(item) {
-    const { words } = this.#page;
-    const line = Log.line(words, /** @type {Connection} */ (this.#connection).conversation, item);
+    const line = Log.line(this.#page.words, this.#connection.conversation, item);
     fill(this.#say, item.text === undefined ? line : `${line}: ${item.text}`);
-    if (this.#page.shown && document.visibilityState === 'visible') return;
-    this.#unread += 1;
-    this.#page.tell(true, this.#unread);
+    if (!this.#page.shown || document.visibilityState !== 'visible') this.#count(this.#unread + 1);
   }
 
-  #seen() {
-    if (!this.#unread) return;
-    this.#unread = 0;
-    this.#page.tell(true);
+  /** @param {number} unread */
+  #count(unread) {
+    if (unread !== this.#unread) this.#page.tell(true, unread);
+    this.#unread = unread;
   }
 
   #drawTop() {
     const { words } = this.#page;
-    const { conversation } = /** @type {Connection} */ (this.#connection);
-    const state = `${conversation.recording !== null}${conversation.ended !== null}${conversation.session !== ''}`;
-    if (state === this.#drawn) return;
-    this.#drawn = state;
-    const { client } = this.#kept;
-    if (conversation.ended) return fill(this.#top, header(this.#page, client));
-    const menu = h('div', { id: 'menu', popover: 'auto', class: 'menu' },
-      ...[['copy', () => this.#save('copy')], ['receipt', () => this.#save('receipt')], ['end', () => this.#confirm()]].map(([key, act]) =>
-        h('button', { class: 'plain', type: 'button', onclick: () => {
-          menu.hidePopover();
-          /** @type {() => void} */ (act)();
-        } }, words.t(/** @type {string} */ (key)))));
-    const live = conversation.session !== '';
-    fill(this.#top, header(this.#page, client,
-      live && (conversation.recording !== null ? h('span', { class: 'recorded' }, words.t('recorded'))
-        : h('span', { class: 'small soft' }, words.t('not_recorded'))),
-      live && h('button', { class: 'plain icon', type: 'button', popovertarget: 'menu', 'aria-label': words.t('menu'), title: words.t('menu') },
+    const { ended, recording, session } = this.#connection.conversation;
+    if (!this.#is('top', `${ended !== null} ${recording} ${session}`)) return;
+    const live = !ended && session !== '';
+    const name = words.t('menu');
+    const menu = h('div', { id: 'menu', popover: 'auto', class: 'menu' });
+    fill(menu, ...['copy', 'receipt', 'end'].map((what) => h('button', { class: 'plain', type: 'button', onclick: () => {
+      menu.hidePopover();
+      if (what === 'end') this.#confirm();
+      else this.#save(what);
+    } }, words.t(what))));
+    fill(this.#top, header(this.#page, this.#kept.client,
+      live && h('span', { class: recording ? 'recorded' : 'small soft' }, words.t(recording ? 'recorded' : 'not_recorded')),
+      live && h('button', { class: 'plain icon', type: 'button', popovertarget: 'menu', 'aria-label': name, title: name },
         icon('M4 12h2M11 12h2M18 12h2'))), menu);
   }
 
   #drawBanner() {
     const { words } = this.#page;
-    const connection = /** @type {Connection} */ (this.#connection);
+    const connection = this.#connection;
     const down = connection.state === 'retrying' || connection.state === 'connecting';
-    if (!down) this.#lostSince = 0;
+    if (!down || connection.conversation.ended) this.#lostSince = 0;
     else if (!this.#lostSince) {
       this.#lostSince = Date.now();
       setTimeout(() => this.#drawBanner(), HICCUP);
     }
-    const lost = down && Date.now() - this.#lostSince >= HICCUP;
+    const lost = this.#lostSince > 0 && Date.now() - this.#lostSince >= HICCUP;
     const kind = lost ? (connection.saved() ? 'lost' : 'e_offline') : connection.conversation.damaged ? 'damaged' : '';
-    if (kind === this.#bannered) return;
-    if (this.#bannered && !kind) fill(this.#say, words.t('back'));
-    this.#bannered = kind;
+    const before = this.#shows.banner;
+    if (!this.#is('banner', kind)) return;
+    if (before && !kind) fill(this.#say, words.t('back'));
     this.#banner.hidden = !kind;
-    fill(this.#banner, kind && words.t(kind), lost && h('button', { class: 'plain', type: 'button', onclick: () => connection.start() },
-      words.t('retry_now')));
+    fill(this.#banner, kind && words.t(kind),
+      lost && h('button', { type: 'button', onclick: () => connection.start() }, words.t('retry_now')));
   }
 
-  /** @param {Composer} composer */
-  #drawFoot(composer) {
-    const connection = /** @type {Connection} */ (this.#connection);
-    const closed = connection.state === 'closed' ? connection.code ?? 'internal' : '';
-    if (connection.conversation.ended) {
-      if (this.#foot.dataset.kind === 'ended') return;
-      this.#foot.dataset.kind = 'ended';
-      import('./ended.js').then(({ Ended }) => fill(this.#foot, new Ended(this.#page, this.#kept, connection.conversation, () => this.#startOver())));
-    } else if (this.#foot.dataset.kind !== closed) {
-      this.#foot.dataset.kind = closed;
-      fill(this.#foot, closed ? this.#closed(closed) : composer);
-    }
+  #drawFoot() {
+    const { code, conversation, state } = this.#connection;
+    const kind = conversation.ended ? 'ended' : state === 'closed' ? `e_${code}` : '';
+    if (!this.#is('foot', kind)) return;
+    if (kind !== 'ended') return fill(this.#foot, kind ? this.#closed(code ?? '') : this.#composer);
+    import('./ended.js').then(({ Ended }) => fill(this.#foot, new Ended(this.#page, this.#kept, conversation, () => this.#startOver())));
+  }
+
+  /**
+   * Whether a part has to be built anew.
+   * @param {'top' | 'banner' | 'foot'} part
+   * @param {string} what it is to show
+   */
+  #is(part, what) {
+    const other = this.#shows[part] !== what;
+    this.#shows[part] = what;
+    return other;
   }
 
   /** @param {string} code */
   #closed(code) {
     const { words } = this.#page;
-    const connection = /** @type {Connection} */ (this.#connection);
+    const connection = this.#connection;
     const here = code === 'superseded';
     const again = here || code === 'flooding' || code === 'recording_unavailable';
     return h('div', { class: 'card', role: 'alert' }, h('p', null, this.#page.error(code)), h('div', { class: 'row' },
@@ -182,24 +174,26 @@ export class Talk extends HTMLElement {
   }
 
   /** While nobody is there: that the visitor waits, and what can be done meanwhile. */
-  #card() {
+  #waiting() {
     const { words } = this.#page;
-    const { conversation } = /** @type {Connection} */ (this.#connection);
-    const { waiting } = conversation;
-    if (!waiting || conversation.ended) return null;
-    return h('div', { class: 'card waiting' },
-      h('h2', null, words.t('waiting')),
-      h('p', null, h('time', { title: words.exact(waiting.since) }, words.t('waited', {
-        time: words.time(waiting.since), duration: words.duration(Date.now() + conversation.clock - waiting.since) }))),
-      h('p', null, waiting.ahead ? words.t('ahead', { n: waiting.ahead }) : words.t('next')),
+    return h('div', { class: 'card waiting' }, h('h2', null, words.t('waiting')), this.#since, this.#ahead,
       h('p', { class: 'soft' }, words.t('meanwhile')),
-      h('div', { class: 'row' }, this.#contact(),
-        h('button', { type: 'button', onclick: () => this.#confirm() }, words.t('end'))));
+      h('div', { class: 'row' }, this.#contact(), h('button', { type: 'button', onclick: () => this.#confirm() }, words.t('end'))));
+  }
+
+  #drawWaiting() {
+    const { words } = this.#page;
+    const { clock, waiting } = this.#connection.conversation;
+    if (!waiting) return;
+    const { since, ahead } = waiting;
+    this.#since.title = words.exact(since);
+    fill(this.#since, words.t('waited', { time: words.time(since), duration: words.duration(Date.now() + clock - since) }));
+    fill(this.#ahead, ahead ? words.t('ahead', { n: ahead }) : words.t('next'));
   }
 
   #contact() {
-    const address = webAddress(this.#kept.contact);
-    return address && h('a', { class: 'button', href: address, target: '_blank', rel: 'noopener noreferrer' }, this.#page.words.t('contact_page'));
+    const href = webAddress(this.#kept.contact);
+    return href && h('a', { class: 'button', href, target: '_blank', rel: 'noopener noreferrer' }, this.#page.words.t('contact_page'));
   }
 
   #confirm() {
@@ -209,28 +203,29 @@ export class Talk extends HTMLElement {
       h('div', { class: 'row' },
         h('button', { type: 'button', onclick: () => dialog.close() }, words.t('end_no')),
         h('button', { class: 'stop', type: 'button', onclick: () => {
-          this.#connection?.command({ t: 'end' });
+          this.#connection.command({ t: 'end' });
           dialog.close();
         } }, words.t('end_yes'))));
     this.append(dialog);
     dialog.showModal();
   }
 
-  /** @param {'copy' | 'receipt'} what */
+  /** @param {string} what */
   async #save(what) {
     const { saveCopy, saveReceipt } = await import('./ended.js');
-    const { conversation } = /** @type {Connection} */ (this.#connection);
+    const { conversation } = this.#connection;
     if (what === 'copy') saveCopy(this.#page.words, this.#kept, conversation);
     else saveReceipt(this.#kept, conversation);
   }
 
-  /** @param {string} [error] */
-  #startOver(error) {
-    this.#connection?.close();
-    this.#page.keep(null);
-    this.#page.onshow = () => {};
-    this.#page.tell(false);
-    this.replaceWith(new Gate(this.#page, error));
+  #startOver() {
+    const page = this.#page;
+    clearInterval(this.#clock);
+    this.#connection.close();
+    page.keep(null);
+    page.onshow = () => {};
+    page.tell(false);
+    this.replaceWith(new Gate(page));
   }
 }
 
