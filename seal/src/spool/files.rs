@@ -58,13 +58,14 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// The folder, which is made if it is missing, readable by its owner only. Fails with
+    /// The folder, which is made if it is missing. Its files are never for everyone; whether they
+    /// are for the group, where the recorder may run as another user, the umask says. Fails with
     /// [`io::ErrorKind::WouldBlock`] if another process writes it.
     pub fn open(directory: &Path) -> io::Result<Self> {
         use std::os::unix::fs::DirBuilderExt as _;
         std::fs::DirBuilder::new()
             .recursive(true)
-            .mode(0o700)
+            .mode(0o770)
             .create(directory)?;
         if let Some(parent) = directory.parent() {
             let parent = if parent.as_os_str().is_empty() {
@@ -78,7 +79,7 @@ impl Disk {
             .write(true)
             .create(true)
             .truncate(false)
-            .mode(0o600)
+            .mode(0o660)
             .open(directory.join("lock"))?;
         lock.try_lock()?;
         Ok(Self {
@@ -106,7 +107,7 @@ impl SpoolFiles for Disk {
             .read(true)
             .write(true)
             .create_new(true)
-            .mode(0o600)
+            .mode(0o660)
             .open(&path)?;
         let length = i64::try_from(bytes).map_err(io::Error::other)?;
         let allocated = match fallocate(&file, FallocateFlags::empty(), 0, length) {
@@ -139,7 +140,7 @@ impl SpoolFiles for Disk {
                 .write(true)
                 .create(true)
                 .truncate(true)
-                .mode(0o600)
+                .mode(0o660)
                 .open(cut_path(&self.directory, number))?;
             file.write_all_at(bytes, 0)?;
             file.sync_all()?;

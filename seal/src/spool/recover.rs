@@ -101,9 +101,11 @@ pub(super) fn recover(files: &impl SpoolFiles) -> Result<(Recovered, u64), Spool
         }
         let end = segment.end();
         scan.recovered.damage.append(&mut segment.damage);
-        if number == newest && end < bytes.len() {
+        if number == newest {
             let cut = bytes.get(end..).unwrap_or_default();
             let keep = cut.iter().any(|byte| *byte != 0).then_some(cut);
+            // Even if there is nothing to cut: what a killed process wrote and did not sync is in
+            // the cache only, and what comes now will build on it.
             files
                 .cut(number, end as u64, keep)
                 .map_err(SpoolError::io("cut the newest segment"))?;

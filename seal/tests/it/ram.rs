@@ -92,6 +92,13 @@ impl Ram {
         self.state().segments[&number].bytes.clone()
     }
 
+    /// The process was killed and is started again: the system still has all that was written.
+    pub(crate) fn relaunch(&self) {
+        let mut state = self.state();
+        state.dead = false;
+        state.power = None;
+    }
+
     /// The power comes back: what the disk has now.
     pub(crate) fn restart(&self) {
         let mut guard = self.state();
@@ -210,6 +217,7 @@ impl SpoolFiles for Ram {
             let segment = state.segments.get_mut(&number).unwrap();
             segment.bytes.truncate(usize::try_from(length).unwrap());
             segment.durable = Some(segment.bytes.clone());
+            segment.pending.clear();
         }
         State::gone(dies, ())
     }
