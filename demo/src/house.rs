@@ -110,7 +110,7 @@ async fn start_recorder(plan: &Plan) -> Result<Process> {
     let file = config::recorder_file(plan);
     let mut recorder = Process::start(
         &plan.program("recorder"),
-        &["--config", &file.to_string_lossy(), "run"],
+        &["--config", &file.to_string_lossy(), "serve"],
         &plan.path("recorder.log"),
     )?;
     recorder.answers(plan.recorder).await?;

@@ -45,8 +45,10 @@ pub struct Person {
     pub sign_in: String,
     /// The name that others see.
     pub name: String,
-    /// Password of an agent, passphrase of an officer.
-    pub secret: String,
+    /// Password at the desk, or at the console.
+    pub password: String,
+    /// An officer's: unlocks their share. Never the same as the password.
+    pub passphrase: Option<String>,
 }
 
 impl People {
@@ -66,11 +68,11 @@ impl People {
                 site: None,
                 agents: agents
                     .iter()
-                    .map(|name| Person::fresh(name))
+                    .map(|name| Person::agent(name))
                     .collect::<Result<_>>()?,
                 officers: officers
                     .iter()
-                    .map(|name| Person::fresh(name))
+                    .map(|name| Person::officer(name))
                     .collect::<Result<_>>()?,
             })
         };
@@ -125,11 +127,19 @@ impl People {
 }
 
 impl Person {
-    fn fresh(name: &str) -> Result<Self> {
+    fn agent(name: &str) -> Result<Self> {
         Ok(Self {
             sign_in: name.to_lowercase(),
             name: name.to_owned(),
-            secret: secret()?,
+            password: secret()?,
+            passphrase: None,
+        })
+    }
+
+    fn officer(name: &str) -> Result<Self> {
+        Ok(Self {
+            passphrase: Some(secret()?),
+            ..Self::agent(name)?
         })
     }
 }
@@ -167,8 +177,8 @@ mod tests {
         people.save(&file).unwrap();
         let again = People::load(&file).unwrap().unwrap();
         assert_eq!(
-            again.clients[0].agents[0].secret,
-            people.clients[0].agents[0].secret
+            again.clients[0].officers[0].passphrase,
+            people.clients[0].officers[0].passphrase
         );
         assert_eq!(
             fs::metadata(&file).unwrap().permissions().mode() & 0o777,

@@ -27,8 +27,8 @@ pub fn write(out: &mut impl Write, plan: &Plan, people: &People, fresh: bool) ->
     writeln!(out)?;
     writeln!(
         out,
-        "  {:<10}{:<10}{:<10}{:<9}secret",
-        "client", "who", "sign-in", "for"
+        "  {:<9}{:<8}{:<9}{:<9}{:<21}passphrase",
+        "client", "who", "sign-in", "where", "password"
     )?;
     for client in &people.clients {
         sign_ins(out, client)?;
@@ -73,8 +73,13 @@ fn sign_ins(out: &mut impl Write, client: &Client) -> io::Result<()> {
     for (person, door) in staff {
         writeln!(
             out,
-            "  {:<10}{:<10}{:<10}{:<9}{}",
-            client.slug, person.name, person.sign_in, door, person.secret
+            "  {:<9}{:<8}{:<9}{:<9}{:<21}{}",
+            client.slug,
+            person.name,
+            person.sign_in,
+            door,
+            person.password,
+            person.passphrase.as_deref().unwrap_or("-")
         )?;
     }
     Ok(())

@@ -67,7 +67,7 @@ async fn make_client(plan: &Plan, recorder: &Cli, client: &mut Client) -> Result
     recorder
         .run(
             &[
-                "tenant",
+                "client",
                 "add",
                 slug,
                 "--name",
@@ -89,7 +89,12 @@ async fn make_client(plan: &Plan, recorder: &Cli, client: &mut Client) -> Result
                     "--name",
                     &officer.name,
                 ],
-                &officer.secret,
+                // The passphrase of their key first, then the password for the console.
+                &format!(
+                    "{}\n{}",
+                    officer.passphrase.as_deref().unwrap_or_default(),
+                    officer.password
+                ),
             )
             .await?;
     }
@@ -103,7 +108,7 @@ async fn make_client(plan: &Plan, recorder: &Cli, client: &mut Client) -> Result
         recorder
             .run(
                 &["agent", "add", slug, &agent.sign_in, "--name", &agent.name],
-                &agent.secret,
+                &agent.password,
             )
             .await?;
     }

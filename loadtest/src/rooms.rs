@@ -152,7 +152,7 @@ impl Target {
             .send(http::Method::GET, "/metrics", &[], bytes::Bytes::new())
             .await?;
         let text = String::from_utf8_lossy(&reply.body);
-        Ok(meter::counter(&text, "spool_syncs_total"))
+        Ok(meter::counter(&text, "vestibule_spool_syncs_total"))
     }
 }
 

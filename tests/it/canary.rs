@@ -99,7 +99,7 @@ async fn talk(house: &House) -> Result<Vec<String>> {
     let mut visitor =
         Participant::join(&widget, site, consent.join, Some(NAME.to_owned()), &headers).await?;
     visitor.say(1, VISITOR_TEXT).await?;
-    let cookie = sign_in(&desk, "alpine", &mia.sign_in, &mia.secret).await?;
+    let cookie = sign_in(&desk, "alpine", &mia.sign_in, &mia.password).await?;
     let accepted = accept(&desk, &cookie, consent.session).await?;
     let agent_headers = [headers.as_slice(), &[("cookie", cookie.as_str())]].concat();
     let mut agent =

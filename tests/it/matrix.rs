@@ -63,14 +63,14 @@ impl Side {
             .widget()
             .fetch(&format!("/api/v1/sites/{site}/notice?lang=en"), &[])
             .await?;
-        let cookie = sign_in(&house.desk(), slug, &agent.sign_in, &agent.secret).await?;
+        let cookie = sign_in(&house.desk(), slug, &agent.sign_in, &agent.password).await?;
         let consent = agree(&house.widget(), site).await?;
         Ok(Self {
             slug: slug.to_owned(),
             site,
             notice: gate.notice,
             name: agent.sign_in.clone(),
-            password: agent.secret.clone(),
+            password: agent.password.clone(),
             cookie,
             waiting: consent.session,
             unused: consent.join,

@@ -33,7 +33,7 @@ impl Agent {
             .write("input[name=name]", &agent.sign_in)
             .await?;
         self.browser
-            .write("input[name=password]", &agent.secret)
+            .write("input[name=password]", &agent.password)
             .await?;
         self.browser
             .press("desk-sign-in button[type=submit]")
