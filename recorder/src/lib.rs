@@ -5,7 +5,7 @@
 //! - [`bundle`] hands out what was opened, and checks it without any server;
 //! - [`log`] is the tenant's transparency log;
 //! - [`command`] is everything that can be asked for, [`cli`] and [`socket`] the ways to ask;
-//! - [`office`] is the same for officers in a browser, [`console`] their pages.
+//! - [`console`] is the same for officers, in a browser: pages on the modules above.
 
 pub mod bundle;
 pub mod cases;
@@ -22,7 +22,6 @@ pub mod intake;
 pub mod keys;
 pub mod lock;
 pub mod log;
-pub mod office;
 pub mod open;
 pub mod password;
 pub mod recorder;

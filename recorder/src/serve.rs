@@ -13,7 +13,6 @@ use crate::console;
 use crate::error::{Error, Result};
 use crate::intake::{Intake, rotate};
 use crate::lock::Lock;
-use crate::office::Office;
 use crate::socket;
 
 /// How long open requests may take after the stop.
@@ -46,7 +45,7 @@ pub async fn serve(recorder: Recorder, lock: Lock, stop: CancellationToken) -> R
         Arc::clone(&intake),
         stop.clone(),
     ));
-    let router = console::router(Office::new(Arc::clone(&recorder)));
+    let router = console::router(Arc::clone(&recorder));
     let s = stop.clone();
     tasks.spawn(async move {
         let stopped = s.clone().cancelled_owned();
