@@ -12,7 +12,7 @@ use store::{Participant as Row, Store, Tenant, UnfinishedSession};
 use crate::room::driver::{self, Means};
 use crate::room::facts::{Facts, House};
 use crate::room::keyring::Keyring;
-use crate::room::person::Participant;
+use crate::room::person::{Participant, Stage};
 use crate::room::recover::Unfinished;
 use crate::room::state::Room;
 
@@ -162,7 +162,7 @@ fn participant(row: &Row, name: String) -> Participant {
         Role::Agent => name,
         Role::Visitor => String::new(),
     };
-    Participant::admitted(
+    let mut person = Participant::admitted(
         row.id,
         row.role,
         row.staff,
@@ -170,7 +170,11 @@ fn participant(row: &Row, name: String) -> Participant {
         row.public_key,
         consent,
         name,
-    )
+    );
+    if row.left.is_some() {
+        person.stage = Stage::Left;
+    }
+    person
 }
 
 /// A recording's parts with their bytes.

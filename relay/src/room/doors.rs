@@ -6,7 +6,6 @@ use proto::wire::ServerMessage;
 use proto::{ErrorCode, Millis, StaffId};
 use rand_core::CryptoRng;
 use seal::manifest;
-use seal::spool::Record;
 
 use super::durable::What;
 use super::effect::{Change, Effect, SocketId, Summary};
@@ -181,7 +180,7 @@ impl Room {
         Ok(())
     }
 
-    /// Out of the chat from here on: the last event on their track, and its end.
+    /// Out of the chat from here on: the last event on their track.
     pub(super) fn leave(
         &mut self,
         now: Millis,
@@ -194,8 +193,8 @@ impl Room {
             at: now,
             reason,
         };
+        // The track ends with the session: until then newcomers may need its keys.
         self.seal_event(who, &event, rng)?;
-        self.end_track(who, rng)?;
         self.take(now, who, What::Left { reason });
         self.roster += 1;
         if let Some(person) = self.people.get_mut(who) {
@@ -205,19 +204,6 @@ impl Room {
             }
         }
         self.board_changed = true;
-        Ok(())
-    }
-
-    pub(super) fn end_track(
-        &mut self,
-        who: usize,
-        rng: &mut impl CryptoRng,
-    ) -> Result<(), ErrorCode> {
-        let person = self.people.get_mut(who).ok_or(ErrorCode::Internal)?;
-        if let Some(sealer) = person.sealer.as_mut() {
-            let part = sealer.end(rng).map_err(|_| ErrorCode::RecordingUnavailable)?;
-            self.outbox.push(Record::Part(part));
-        }
         Ok(())
     }
 

@@ -94,7 +94,11 @@ impl Room {
         };
         let (id, key) = (newcomer.id, newcomer.key);
         let mut wraps = Vec::new();
-        let others = self.people.iter_mut().filter(|person| person.id != id);
+        // Who has not joined has keys that the spool has not heard of.
+        let others = self
+            .people
+            .iter_mut()
+            .filter(|person| person.id != id && person.stage != Stage::Admitted);
         for sealer in others.filter_map(|person| person.sealer.as_mut()) {
             wraps.extend(sealer.wraps_for(id, &key, rng).map_err(unsealed)?);
         }
@@ -133,7 +137,6 @@ impl Room {
         let sealer = person.sealer.as_mut().ok_or(ErrorCode::Internal)?;
         let epoch = sealer.new_epoch(&recipients, rng).map_err(unsealed)?;
         person.sealed_to = self.roster;
-        self.epochs += 1;
         records.push(Record::Epoch(epoch));
         Ok(())
     }
@@ -142,7 +145,10 @@ impl Room {
     pub(super) fn send_out(&mut self, records: Vec<Record>) {
         for record in &records {
             match record {
-                Record::Epoch(epoch) => self.history.push_epoch(epoch),
+                Record::Epoch(epoch) => {
+                    self.epochs += 1;
+                    self.history.push_epoch(epoch);
+                }
                 Record::Wraps(wraps) => self.history.push_wraps(&wraps.wraps),
                 _ => {}
             }

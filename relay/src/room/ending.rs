@@ -39,12 +39,7 @@ impl Room {
         let by = by.and_then(|who| self.people.get(who)).map(|person| person.id);
         self.take(now, who, What::Ended { by });
         for index in 0..self.people.len() {
-            if self.people.get(index).is_some_and(|person| person.stage == Stage::In) {
-                if self.facts.recording.is_some() && !self.has_key(index) {
-                    self.ensure_key(index, rng)?;
-                }
-                self.end_track(index, rng)?;
-            }
+            self.end_track(index, rng)?;
         }
         if let Some(recording) = self.facts.recording {
             let manifest = self.manifest(recording, now, by)?;
@@ -74,11 +69,23 @@ impl Room {
         self.settle(now);
     }
 
-    fn has_key(&self, who: usize) -> bool {
-        self.people
-            .get(who)
-            .and_then(|person| person.sealer.as_ref())
-            .is_some_and(seal::TrackSealer::has_key)
+    /// The end part of a track: it says that nothing is missing behind it.
+    fn end_track(&mut self, who: usize, rng: &mut impl CryptoRng) -> Result<(), ErrorCode> {
+        let Some(person) = self.people.get(who) else {
+            return Ok(());
+        };
+        let (Some(sealer), true) = (&person.sealer, person.stage != Stage::Admitted) else {
+            return Ok(());
+        };
+        if !sealer.has_key() {
+            self.ensure_key(who, rng)?;
+        }
+        let sealer = self.people.get_mut(who).and_then(|p| p.sealer.as_mut());
+        if let Some(sealer) = sealer {
+            let part = sealer.end(rng).map_err(|_| ErrorCode::RecordingUnavailable)?;
+            self.outbox.push(Record::Part(part));
+        }
+        Ok(())
     }
 
     fn manifest(

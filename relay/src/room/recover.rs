@@ -17,7 +17,8 @@ use super::state::Room;
 pub struct Unfinished {
     /// Its facts.
     pub facts: Facts,
-    /// Everyone who was admitted; agents under their names, visitors under none.
+    /// Everyone who was admitted; agents under their names, visitors under none. Those who left
+    /// for good say so.
     pub people: Vec<Participant>,
     /// What the spool has of it.
     pub recording: RecoveredRecording,
@@ -50,7 +51,9 @@ impl Room {
                 continue;
             };
             person.sealer = Some(TrackSealer::resume(track));
-            person.stage = if track.ended { Stage::Left } else { Stage::In };
+            if person.stage != Stage::Left {
+                person.stage = Stage::In;
+            }
             person.gone_since = now;
             room.answered |= person.role == Role::Agent;
             for epoch in &track.epochs {

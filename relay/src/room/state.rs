@@ -163,7 +163,7 @@ pub struct Room {
     pub(super) people: Vec<Participant>,
     /// Counts changes of who is in the chat.
     pub(super) roster: u32,
-    /// Counts data keys.
+    /// Counts data keys that the spool has been handed.
     pub(super) epochs: u32,
     pub(super) next_track: TrackNo,
     pub(super) history: History,

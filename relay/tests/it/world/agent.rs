@@ -5,10 +5,11 @@ use proto::desk::{AcceptRequest, AcceptResponse, QueueView, SignIn};
 use proto::wire::Hello;
 use proto::SessionId;
 
+use super::browser::x25519_pair;
 use super::http::{Answer, get, post, send};
 use super::visitor::Person;
 use super::wire::Socket;
-use super::{Client, DESK, PASSWORD, x25519, x25519_pair};
+use super::{Client, DESK, PASSWORD, x25519};
 
 /// An agent's browser.
 pub(crate) struct Agent {

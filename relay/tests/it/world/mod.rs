@@ -1,6 +1,7 @@
 //! A client with a site, a notice, keys and agents; a relay that serves it; people who use it.
 
 pub(crate) mod agent;
+pub(crate) mod browser;
 pub(crate) mod http;
 pub(crate) mod visitor;
 pub(crate) mod wire;
@@ -214,17 +215,7 @@ impl Relay {
 }
 
 pub(crate) fn x25519() -> PublicKey {
-    x25519_pair().1
-}
-
-/// A key pair as a browser makes it.
-pub(crate) fn x25519_pair() -> ([u8; 32], PublicKey) {
-    use hpke::{Kem, Serializable, kem::X25519HkdfSha256};
-    let (private, public) = X25519HkdfSha256::gen_keypair_with_rng(&mut rng());
-    (
-        private.to_bytes().into(),
-        PublicKey(public.to_bytes().into()),
-    )
+    browser::x25519_pair().1
 }
 
 pub(crate) async fn put_sealing_key(tenant: &Tenant, root: &SigningKey) {

@@ -1,16 +1,15 @@
 //! A visitor: agrees, joins, talks, comes back, and opens what is handed back.
 
-use std::collections::HashMap;
-
 use proto::consent::{ConsentRequest, ConsentResponse, ReceiptClaim, RecordingChoice};
 use proto::event::ChatEvent;
 use proto::notice::Modality;
-use proto::wire::{Hello, KeyWrap, SealedPart, ServerMessage};
-use proto::{Hash32, ParticipantId, PublicKey, RecordingId, SiteId, TenantId, Token};
+use proto::wire::{Hello, ServerMessage};
+use proto::{Hash32, ParticipantId, PublicKey, RecordingId, SiteId, Token};
 
+use super::browser::{Opener, x25519_pair};
 use super::http::{Answer, post};
 use super::wire::Socket;
-use super::{Client, DESK, WIDGET, x25519, x25519_pair};
+use super::{Client, DESK, WIDGET, x25519};
 
 /// A participant as their browser is: keys, and what it keeps to come back.
 pub(crate) struct Person {
@@ -25,8 +24,7 @@ pub(crate) struct Person {
     pub(crate) opened: Vec<(ParticipantId, ChatEvent)>,
     site: SiteId,
     private: [u8; 32],
-    tenant: TenantId,
-    keys: HashMap<(u32, u32), [u8; 32]>,
+    opener: Option<Opener>,
     host: &'static str,
     cookie: String,
 }
@@ -108,8 +106,7 @@ impl Person {
             opened: Vec::new(),
             site,
             private,
-            tenant,
-            keys: HashMap::new(),
+            opener: recording.map(|recording| Opener::new(tenant, recording, participant, private)),
             host,
             cookie: cookie.to_owned(),
         };
@@ -179,84 +176,22 @@ impl Person {
             else {
                 panic!("something else than sealed parts after the welcome");
             };
+            let opener = self.opener.as_mut().unwrap();
             for wrap in wraps {
-                self.unwrap(&wrap);
+                opener.unwrap(&wrap);
             }
+            let ServerMessage::Welcome { people, .. } = &self.welcome else {
+                unreachable!();
+            };
             for part in parts {
-                self.open(&part);
+                let sender = people.iter().find(|p| p.track == part.track).unwrap();
+                if let Some(event) = opener.open(&part) {
+                    self.opened.push((sender.participant, event));
+                }
             }
             if !more {
                 return;
             }
         }
     }
-
-    fn unwrap(&mut self, wrap: &KeyWrap) {
-        use hpke::aead::AesGcm256;
-        use hpke::kdf::HkdfSha256;
-        use hpke::kem::X25519HkdfSha256;
-        use hpke::{Deserializable as _, Kem, OpModeR};
-        let info = seal::WrapInfo {
-            tenant: self.tenant,
-            recording: self.recording.unwrap(),
-            track: wrap.track,
-            epoch: wrap.epoch,
-            recipient: seal::Recipient::Participant {
-                participant: self.id,
-            },
-        };
-        let private = <X25519HkdfSha256 as Kem>::PrivateKey::from_bytes(&self.private).unwrap();
-        let (enc, sealed) = wrap.wrap.split_at(32);
-        let enc = <X25519HkdfSha256 as Kem>::EncappedKey::from_bytes(enc).unwrap();
-        let key = hpke::single_shot_open::<AesGcm256, HkdfSha256, X25519HkdfSha256>(
-            &OpModeR::Base,
-            &private,
-            &enc,
-            &info.info(),
-            sealed,
-            &[],
-        )
-        .expect("a wrap for someone else");
-        self.keys
-            .insert((wrap.track, wrap.epoch), key.as_slice().try_into().unwrap());
-    }
-
-    fn open(&mut self, part: &SealedPart) {
-        let header = seal::PartHeader {
-            tenant: self.tenant,
-            recording: self.recording.unwrap(),
-            track: part.track,
-            epoch: part.epoch,
-            step: part.step,
-            seq: part.seq,
-            kind: seal::PartKind::Data,
-            prev: part.prev,
-        };
-        // What was said before a restart cannot be wrapped to who came after it.
-        let Some(key) = self.keys.get(&(part.track, part.epoch)) else {
-            return;
-        };
-        let plaintext = open_part(key, &header, &part.data);
-        let event = ChatEvent::from_padded(&plaintext).unwrap();
-        let ServerMessage::Welcome { people, .. } = &self.welcome else {
-            unreachable!();
-        };
-        let sender = people.iter().find(|person| person.track == part.track).unwrap();
-        self.opened.push((sender.participant, event));
-    }
-}
-
-/// Opens a part of one segment as any Tink would.
-fn open_part(key: &[u8; 32], header: &seal::PartHeader, data: &[u8]) -> Vec<u8> {
-    use aes_gcm::aead::{Aead as _, KeyInit as _};
-    let mut derived = [0; 32];
-    hkdf::Hkdf::<sha2::Sha256>::new(Some(&data[1..33]), key)
-        .expand(&header.associated_data(), &mut derived)
-        .unwrap();
-    let mut nonce = [0; 12];
-    nonce[..7].copy_from_slice(&data[33..40]);
-    nonce[11] = 1;
-    aes_gcm::Aes256Gcm::new((&derived).into())
-        .decrypt((&nonce).into(), &data[40..])
-        .expect("a part that is not what it says")
 }
