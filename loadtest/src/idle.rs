@@ -7,18 +7,18 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
-use futures_util::StreamExt as _;
 use futures_util::stream;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use crate::meter::{Times, memory_kib};
+use crate::meter::memory_kib;
 use crate::participant::Participant;
 use crate::rooms::{Doors, Target};
 use crate::table::{self, number};
 
-/// Rooms that join at the same time: 32 connections.
-const JOINING: usize = 16;
+/// Connections that are worked on at the same time.
+const AT_ONCE: usize = 32;
 /// Rooms whose tokens are fetched before they join: a token lives for a minute.
 const BATCH: usize = 250;
 /// How long everything is left alone before memory is read.
@@ -40,18 +40,57 @@ pub struct Idle {
 pub struct Report {
     /// Connections that joined.
     pub connections: usize,
-    /// Time spent at the gate, over all.
-    pub gate: Duration,
-    /// Servers' processor time at the gate.
-    pub gate_cpu: Option<Duration>,
-    /// Time spent joining, over all.
-    pub join: Duration,
-    /// Servers' processor time for joining.
-    pub join_cpu: Option<Duration>,
-    /// One room's two joins.
-    pub joins: Times,
+    /// Agreeing and accepting: signatures, keys, rows.
+    pub gate: Phase,
+    /// From a token to the welcome.
+    pub join: Phase,
     /// Growth of the servers' memory.
     pub grown_kib: Option<u64>,
+}
+
+/// Time spent, over all batches.
+#[derive(Debug, Clone)]
+pub struct Phase {
+    /// By the clock.
+    pub took: Duration,
+    /// Servers' processor time.
+    pub cpu: Option<Duration>,
+}
+
+impl Phase {
+    fn new(target: &Target) -> Result<Self> {
+        Ok(Self {
+            took: Duration::ZERO,
+            cpu: target.cpu()?.map(|_| Duration::ZERO),
+        })
+    }
+
+    /// Adds what `work` takes.
+    async fn time<T>(
+        &mut self,
+        target: &Target,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let (start, before) = (Instant::now(), target.cpu()?);
+        let done = work.await?;
+        self.took += start.elapsed();
+        if let (Some(sum), Some(after), Some(before)) = (self.cpu.as_mut(), target.cpu()?, before) {
+            *sum += after.saturating_sub(before);
+        }
+        Ok(done)
+    }
+}
+
+/// Does `work` with each, some at a time.
+async fn each<A, B, F>(items: impl IntoIterator<Item = A>, work: impl Fn(A) -> F) -> Result<Vec<B>>
+where
+    F: Future<Output = Result<B>>,
+{
+    stream::iter(items)
+        .map(work)
+        .buffer_unordered(AT_ONCE)
+        .try_collect()
+        .await
 }
 
 /// Runs the scenario; progress and table go to `out`.
@@ -62,11 +101,8 @@ pub async fn run(scenario: &Idle, out: &mut impl Write) -> Result<Report> {
     let before = memory(target)?;
     let mut report = Report {
         connections: 0,
-        gate: Duration::ZERO,
-        gate_cpu: target.cpu()?.map(|_| Duration::ZERO),
-        join: Duration::ZERO,
-        join_cpu: target.cpu()?.map(|_| Duration::ZERO),
-        joins: Times::default(),
+        gate: Phase::new(target)?,
+        join: Phase::new(target)?,
         grown_kib: None,
     };
     let rooms = scenario.connections.div_ceil(2);
@@ -74,32 +110,33 @@ pub async fn run(scenario: &Idle, out: &mut impl Write) -> Result<Report> {
     let mut opened = 0;
     while opened < rooms {
         let batch = BATCH.min(rooms - opened);
-        let (start, cpu) = (Instant::now(), target.cpu()?);
-        let tokens: Vec<_> = stream::iter(opened..opened + batch)
-            .map(|number| async move { doors.tokens(number).await })
-            .buffer_unordered(JOINING)
-            .collect()
-            .await;
-        report.gate += start.elapsed();
-        add(&mut report.gate_cpu, target.cpu()?, cpu);
-
-        let (start, cpu) = (Instant::now(), target.cpu()?);
-        let mut joining = stream::iter(tokens)
-            .map(|tokens| async move {
-                let start = Instant::now();
-                let room = doors.join(tokens?).await?;
-                anyhow::Ok((room, start.elapsed()))
-            })
-            .buffer_unordered(JOINING);
-        while let Some(joined) = joining.next().await {
-            let (room, took) = joined?;
-            report.joins.add(took);
+        let agreed = report
+            .gate
+            .time(
+                target,
+                each(opened..opened + batch, |number| doors.agree(number)),
+            )
+            .await?;
+        let arrived = report
+            .join
+            .time(target, each(agreed, |agreed| doors.arrive(agreed)))
+            .await?;
+        let accepted = report
+            .gate
+            .time(
+                target,
+                each(arrived, |(number, visitor)| doors.accept(number, visitor)),
+            )
+            .await?;
+        let answered = report
+            .join
+            .time(target, each(accepted, |accepted| doors.answer(accepted)))
+            .await?;
+        for room in answered {
             report.connections += 2;
             idle.spawn(stay(room.visitor));
             idle.spawn(stay(room.agent));
         }
-        report.join += start.elapsed();
-        add(&mut report.join_cpu, target.cpu()?, cpu);
         opened += batch;
         writeln!(out, "{} connections joined", report.connections)?;
     }
@@ -111,7 +148,7 @@ pub async fn run(scenario: &Idle, out: &mut impl Write) -> Result<Report> {
     if lost > 0 {
         writeln!(out, "{lost} connections were lost")?;
     }
-    write_table(&mut report.clone(), out)?;
+    write_table(&report, out)?;
     Ok(report)
 }
 
@@ -127,29 +164,20 @@ fn memory(target: &Target) -> Result<Option<u64>> {
     memory_kib(&target.pids).map(Some)
 }
 
-fn add(sum: &mut Option<Duration>, after: Option<Duration>, before: Option<Duration>) {
-    if let (Some(sum), Some(after), Some(before)) = (sum.as_mut(), after, before) {
-        *sum += after.saturating_sub(before);
-    }
-}
-
 #[expect(
     clippy::cast_precision_loss,
     reason = "counts are far below 2^52; they are shown with three digits"
 )]
-fn write_table(report: &mut Report, out: &mut impl Write) -> Result<()> {
+fn write_table(report: &Report, out: &mut impl Write) -> Result<()> {
     let connections = report.connections as f64;
-    let rooms = connections / 2.0;
-    let each =
-        |cpu: Option<Duration>, count: f64| cpu.map(|cpu| cpu.as_secs_f64() * 1000.0 / count);
+    let each = |cpu: Option<Duration>| cpu.map(|cpu| cpu.as_secs_f64() * 1000.0 / connections);
     let row = vec![
         report.connections.to_string(),
         number(report.grown_kib.map(|kib| kib as f64 / connections)),
-        number(Some(connections / report.join.as_secs_f64())),
-        number(Some(report.joins.percentile_ms(50) / 2.0)),
-        number(each(report.join_cpu, connections)),
-        number(Some(rooms / report.gate.as_secs_f64())),
-        number(each(report.gate_cpu, rooms)),
+        number(Some(connections / report.join.took.as_secs_f64())),
+        number(each(report.join.cpu)),
+        number(Some(connections / report.gate.took.as_secs_f64())),
+        number(each(report.gate.cpu)),
     ];
     writeln!(out)?;
     table::write(
@@ -158,7 +186,6 @@ fn write_table(report: &mut Report, out: &mut impl Write) -> Result<()> {
             "connections",
             "KiB each",
             "joins/s",
-            "join p50 ms",
             "CPU ms/join",
             "gates/s",
             "CPU ms/gate",

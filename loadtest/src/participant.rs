@@ -247,6 +247,11 @@ impl Participant {
         .await?
     }
 
+    /// The socket alone: for who goes on without the protocol.
+    pub fn into_socket(self) -> WebSocketStream<TcpStream> {
+        self.socket
+    }
+
     /// Closes the socket without ending the session.
     pub async fn hang_up(mut self) -> Result<()> {
         Ok(self.socket.close(None).await?)

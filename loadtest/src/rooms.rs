@@ -41,11 +41,16 @@ pub struct Target {
     pub metrics: Option<String>,
 }
 
-/// A room of which both tokens are there and neither is used.
-pub struct Tokens {
-    visitor: Token,
+/// A visitor who has agreed and has no socket yet.
+pub struct Agreed {
+    number: usize,
+    token: Token,
+}
+
+/// A room with its visitor in it, and an agent who has accepted and has no socket yet.
+pub struct Accepted {
+    visitor: Participant,
     agent: AcceptResponse,
-    from: Ipv4Addr,
     cookie: String,
 }
 
@@ -84,50 +89,62 @@ impl Doors {
         })
     }
 
-    /// A visitor agrees and an agent accepts; nobody has a socket yet.
-    pub async fn tokens(&self, number: usize) -> Result<Tokens> {
-        let from = address(number);
+    /// A visitor agrees.
+    pub async fn agree(&self, number: usize) -> Result<Agreed> {
+        let widget = self.widget.from(address(number));
+        let consent = agree(&widget, self.site).await?;
+        Ok(Agreed {
+            number,
+            token: consent.join,
+        })
+    }
+
+    /// The visitor joins, and waits.
+    pub async fn arrive(&self, agreed: Agreed) -> Result<(usize, Participant)> {
+        let widget = self.widget.from(address(agreed.number));
+        let visitor = Participant::join(&widget, self.site, agreed.token, None, &[])
+            .await
+            .context("the visitor's join")?;
+        Ok((agreed.number, visitor))
+    }
+
+    /// An agent accepts.
+    pub async fn accept(&self, number: usize, visitor: Participant) -> Result<Accepted> {
         let cookie = self
             .cookies
             .get(number % self.cookies.len().max(1))
             .context("nobody is at the desk")?;
-        let consent = agree(&self.widget.from(from), self.site).await?;
-        let agent = accept(&self.desk, cookie, consent.session).await?;
-        Ok(Tokens {
-            visitor: consent.join,
+        let agent = accept(&self.desk, cookie, visitor.welcome.session).await?;
+        Ok(Accepted {
+            visitor,
             agent,
-            from,
             cookie: cookie.clone(),
         })
     }
 
-    /// Both join.
-    pub async fn join(&self, tokens: Tokens) -> Result<Room> {
-        let visitor = Participant::join(
-            &self.widget.from(tokens.from),
-            self.site,
-            tokens.visitor,
-            None,
-            &[],
-        )
-        .await
-        .context("the visitor's join")?;
+    /// The agent joins.
+    pub async fn answer(&self, accepted: Accepted) -> Result<Room> {
         let agent = Participant::join(
             &self.desk,
-            tokens.agent.site,
-            tokens.agent.join,
+            accepted.agent.site,
+            accepted.agent.join,
             None,
-            &[("cookie", &tokens.cookie)],
+            &[("cookie", &accepted.cookie)],
         )
         .await
         .context("the agent's join")?;
-        Ok(Room { visitor, agent })
+        Ok(Room {
+            visitor: accepted.visitor,
+            agent,
+        })
     }
 
     /// One room, from the notice to both joined.
     pub async fn room(&self, number: usize) -> Result<Room> {
-        let tokens = self.tokens(number).await?;
-        self.join(tokens).await
+        let agreed = self.agree(number).await?;
+        let (number, visitor) = self.arrive(agreed).await?;
+        let accepted = self.accept(number, visitor).await?;
+        self.answer(accepted).await
     }
 }
 

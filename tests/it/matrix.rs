@@ -25,6 +25,8 @@ struct Side {
     cookie: String,
     /// Waits, and nobody has accepted it.
     waiting: SessionId,
+    /// The visitor who waits there.
+    _visitor: Participant,
     /// A good join token that nobody has used.
     unused: Token,
 }
@@ -65,6 +67,8 @@ impl Side {
             .await?;
         let cookie = sign_in(&house.desk(), slug, &agent.sign_in, &agent.password).await?;
         let consent = agree(&house.widget(), site).await?;
+        let visitor = Participant::join(&house.widget(), site, consent.join, None, &[]).await?;
+        let unused = agree(&house.widget(), site).await?.join;
         Ok(Self {
             slug: slug.to_owned(),
             site,
@@ -73,7 +77,8 @@ impl Side {
             password: agent.password.clone(),
             cookie,
             waiting: consent.session,
-            unused: consent.join,
+            _visitor: visitor,
+            unused,
         })
     }
 
