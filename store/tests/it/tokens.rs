@@ -1,7 +1,5 @@
 //! Join and resume tokens: single use, one generation of grace, also when many come at once.
 
-use std::collections::HashMap;
-
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use proto::{Hash32, Millis};
