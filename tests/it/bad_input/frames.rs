@@ -331,7 +331,7 @@ async fn a_client_that_does_not_read_is_let_go_and_holds_up_nobody() -> Result<(
     let mia = bank.agents.first().context("an agent")?;
     let consent = agree(&house.widget(), site).await?;
     let mut visitor = Participant::join(&house.widget(), site, consent.join, None, &[]).await?;
-    let cookie = sign_in(&house.desk(), "alpine", &mia.sign_in, &mia.secret).await?;
+    let cookie = sign_in(&house.desk(), "alpine", &mia.sign_in, &mia.password).await?;
     let accepted = accept(&house.desk(), &cookie, consent.session).await?;
 
     let mut slow = Raw(slow_socket(&house, &cookie).await?);

@@ -234,24 +234,24 @@ async fn wrong_sign_ins(house: &House) -> Result<()> {
     let vera = bank.officers.first().context("an officer")?;
     let cases = [
         ("a wrong password", "alpine", mia.sign_in.as_str(), MARK),
-        ("an unknown name", "alpine", MARK, mia.secret.as_str()),
+        ("an unknown name", "alpine", MARK, mia.password.as_str()),
         (
             "an unknown client",
             MARK,
             mia.sign_in.as_str(),
-            mia.secret.as_str(),
+            mia.password.as_str(),
         ),
         (
             "the other client",
             "harbour",
             mia.sign_in.as_str(),
-            mia.secret.as_str(),
+            mia.password.as_str(),
         ),
         (
             "an officer",
             "alpine",
             vera.sign_in.as_str(),
-            vera.secret.as_str(),
+            vera.password.as_str(),
         ),
         ("no password", "alpine", mia.sign_in.as_str(), ""),
     ];
