@@ -1,20 +1,28 @@
 // The gate: one screen before anything is asked, kept or sent.
 
 import { useAccent } from '../lib/accent.js';
-import { toBase64 } from '../lib/bytes.js';
+import { sha256, toBase64, toHex, utf8 } from '../lib/bytes.js';
 import { fill, h, icon, register, webAddress } from '../lib/h.js';
 import { chooseLanguage, direction } from '../lib/i18n.js';
 import { claim, makeSecret } from '../lib/receipt.js';
 import { exportKeyPair, makeKeyPair } from '../lib/seal.js';
-import { fetchNotice, postConsent, Refused } from './api.js';
 import { header } from './page.js';
 
-/** @import { GateView, Modality, Notice } from '../lib/wire.js' */
+/** @import { ConsentRequest, ConsentResponse, GateView, Modality, Notice } from '../lib/wire.js' */
 /** @import { Page } from './page.js' */
 
 const NAME_MAX = 60;
 /** Control characters, and those that turn the direction of what follows. */
 const MISLEADING = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+
+/** What was refused: a code of the closed list, or `offline`. */
+class Refused extends Error {
+  /** @param {string} code */
+  constructor(code) {
+    super(code);
+    this.code = code;
+  }
+}
 
 export class Gate extends HTMLElement {
   #page;
@@ -168,10 +176,16 @@ export class Gate extends HTMLElement {
     try {
       const pair = await makeKeyPair().catch(() => { throw new Refused('unsupported'); });
       const secret = makeSecret();
-      const [{ Talk }, consent] = await Promise.all([import('./talk.js'), postConsent(page.site, {
+      /** @type {ConsentRequest} */
+      const request = {
         notice: view.notice, modalities: [...this.#chosen], recording: this.#unrecorded ? 'refused' : 'acknowledged',
         participant_key: toBase64(pair.publicKey), receipt: await claim(secret),
-      })]);
+      };
+      const { Talk } = await import('./talk.js');
+      /** @type {ConsentResponse} */
+      const consent = await call(`${page.site}/consents`, {
+        method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(request),
+      });
       this.replaceWith(new Talk(page, {
         language: notice.language, client: view.name, accent: view.accent, contact: notice.decline_url, notice: view.notice,
         key: await exportKeyPair(pair), secret: toBase64(secret), receipt: consent.receipt, saved: null, ended: null,
@@ -190,6 +204,31 @@ export class Gate extends HTMLElement {
     this.#name = names[Math.floor(Math.random() * names.length)] ?? '';
     return this.#name;
   }
+}
+
+/**
+ * The gate's view and its notice, after checking that the notice is the one that its hash names.
+ * @param {string} site
+ * @param {string} language
+ * @returns {Promise<{ view: GateView, notice: Notice }>}
+ */
+async function fetchNotice(site, language) {
+  /** @type {GateView} */
+  const view = await call(`${site}/notice?lang=${encodeURIComponent(language)}`);
+  if (toHex(await sha256(utf8(view.notice_json))) !== view.notice) throw new Refused('internal');
+  return { view, notice: JSON.parse(view.notice_json) };
+}
+
+/**
+ * @param {string} path
+ * @param {RequestInit} [init]
+ */
+async function call(path, init) {
+  const response = await fetch(`/api/v1/sites/${path}`, { credentials: 'omit', cache: 'no-store', ...init })
+    .catch(() => { throw new Refused('offline'); });
+  const body = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Refused(body.code ?? 'internal');
+  return body;
 }
 
 register('vestibule-gate', Gate);
