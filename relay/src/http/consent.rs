@@ -13,7 +13,7 @@ use proto::notice::{Modality, Notice, RecordingMode};
 use proto::{ErrorCode, ParticipantId, PublicKey, RecordingId, SessionId, SiteId, Token};
 use seal::manifest;
 use seal::spool::SpoolState;
-use store::{JoinToken, NewConsent, Site, Tenant};
+use store::{JoinToken, NewConsent, Site, StoreError, Tenant};
 
 use super::allowance::Ask;
 use super::caller::Caller;
@@ -159,7 +159,11 @@ async fn begin(
             expires,
         },
     });
-    kept.await.map_err(|error| code_of(&error))?;
+    kept.await.map_err(|error| match error {
+        // A receipt's lookup id is made of fresh randomness: a second one with it is no accident.
+        StoreError::Conflict(_) => ErrorCode::Malformed,
+        error => code_of(&error),
+    })?;
     put_resume(front, tenant, &join, &resume).await?;
 
     let receipt = receipt(tenant, notice, &request, session, participant, now)

@@ -5,4 +5,6 @@
 mod world;
 
 mod chat;
+mod desk;
+mod gate;
 mod rooms;

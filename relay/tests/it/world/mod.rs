@@ -35,7 +35,7 @@ pub(crate) fn rng() -> UnwrapErr<SysRng> {
     UnwrapErr(SysRng)
 }
 
-fn signing_key(rng: &mut impl CryptoRng) -> SigningKey {
+pub(crate) fn signing_key(rng: &mut impl CryptoRng) -> SigningKey {
     let mut seed = [0; 32];
     rng.fill_bytes(&mut seed);
     SigningKey::from_bytes(&seed)
@@ -50,6 +50,7 @@ pub(crate) struct World {
     pub(crate) folder: TempDir,
     pub(crate) recorder: SigningKey,
     pub(crate) clients: Vec<Client>,
+    pub(crate) spool_min_free_mib: u64,
     settings: String,
 }
 
@@ -57,7 +58,6 @@ pub(crate) struct World {
 pub(crate) struct Client {
     pub(crate) tenant: TenantId,
     pub(crate) slug: String,
-    pub(crate) root: SigningKey,
     pub(crate) site: SiteId,
     pub(crate) notice: Hash32,
     pub(crate) agents: Vec<(StaffId, String)>,
@@ -77,6 +77,7 @@ impl World {
             folder: TempDir::new().unwrap(),
             recorder: signing_key(&mut rng()),
             clients: Vec::new(),
+            spool_min_free_mib: 1,
             settings: settings.to_owned(),
         };
         let store = world.store().await;
@@ -125,6 +126,19 @@ impl World {
 
     pub(crate) async fn add_client(&mut self, store: &Store, slug: &str, mode: RecordingMode) {
         let root = signing_key(&mut rng());
+        self.add_client_sealing(store, slug, mode, root.clone(), &root)
+            .await;
+    }
+
+    /// A client whose root is `root` and whose sealing key `signer` has signed.
+    pub(crate) async fn add_client_sealing(
+        &mut self,
+        store: &Store,
+        slug: &str,
+        mode: RecordingMode,
+        root: SigningKey,
+        signer: &SigningKey,
+    ) {
         let tenant = store
             .create_tenant(NewTenant {
                 id: TenantId::random(&mut rng()),
@@ -151,7 +165,7 @@ impl World {
             .publish_notice(site, &bytes, Millis(0))
             .await
             .unwrap();
-        put_sealing_key(&tenant, &root).await;
+        put_sealing_key(&tenant, signer).await;
         let mut agents = Vec::new();
         for name in ["mia", "ben"] {
             agents.push((add_agent(&tenant, name).await, name.to_owned()));
@@ -159,7 +173,6 @@ impl World {
         self.clients.push(Client {
             tenant: tenant.id(),
             slug: slug.to_owned(),
-            root,
             site,
             notice: hash,
             agents,
@@ -178,8 +191,9 @@ impl World {
         format!(
             "[node]\nkey = \"data/relay/node.key\"\nrecorder_key = \"{}\"\nlock_memory = false\n\
              [listen]\naddress = \"127.0.0.1:0\"\nwidget_origin = \"http://{WIDGET}\"\ndesk_origin = \"http://{DESK}\"\n\
-             [store]\nurl = \"sqlite:data\"\n[spool]\ndirectory = \"data/spool\"\nsegment_mib = 1\nmin_free_mib = 1\n{}",
+             [store]\nurl = \"sqlite:data\"\n[spool]\ndirectory = \"data/spool\"\nsegment_mib = 1\nmin_free_mib = {}\n{}",
             public(&self.recorder),
+            self.spool_min_free_mib,
             self.settings,
         )
     }

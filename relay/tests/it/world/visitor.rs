@@ -36,7 +36,7 @@ pub(crate) fn request(client: &Client, key: PublicKey) -> ConsentRequest {
         recording: RecordingChoice::Acknowledged,
         participant_key: key,
         receipt: ReceiptClaim {
-            lookup: vec![7; 16],
+            lookup: x25519().0[..16].to_vec(),
             proof_hash: Hash32::ZERO,
             public_key: x25519(),
         },

@@ -100,6 +100,15 @@ impl Socket {
         }
     }
 
+    /// Waits for a refusal after which the socket stays.
+    pub(crate) async fn until_error(&mut self) -> ErrorCode {
+        loop {
+            if let ServerMessage::Error { code, .. } = self.next().await.expect("closed") {
+                return code;
+            }
+        }
+    }
+
     /// Waits for the refusal that closes the socket: its code, whose close code must fit.
     pub(crate) async fn refusal(&mut self) -> ErrorCode {
         let mut told = None;
