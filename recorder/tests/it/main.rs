@@ -1,5 +1,7 @@
 //! The recorder with real rows, real sealing and real files, one behaviour a file.
 
 mod console;
+mod custody;
+mod damage;
 mod house;
 mod straight;
