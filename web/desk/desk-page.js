@@ -45,6 +45,10 @@ export class DeskPage extends HTMLElement {
       h('main', null, this.#talk), h('aside', null, this.#facts));
     desk.addEventListener('change', () => this.#draw());
     desk.addEventListener('ring', ring);
+    desk.addEventListener('accepted', () => {
+      this.#drawNow(desk);
+      this.#talk.reply();
+    });
     this.#draw();
   }
 
@@ -95,7 +99,8 @@ export class DeskPage extends HTMLElement {
 
   #key = (/** @type {KeyboardEvent} */ event) => {
     allowSound();
-    if (asking()) return;
+    // Who has just accepted writes at once: no letter of that is to act on something else.
+    if (asking() || this.#desk?.accepting.size) return;
     const action = actionOf(event);
     if (!action) return;
     event.preventDefault();
@@ -109,7 +114,7 @@ export class DeskPage extends HTMLElement {
     switch (action) {
       case 'accept': {
         const chosen = desk.queue?.waiting.find((e) => e.session === desk.selected) ?? desk.queue?.waiting[0];
-        if (chosen) void desk.accept(chosen).then(() => this.#talk.reply());
+        if (chosen) void desk.accept(chosen);
         return;
       }
       case 'reply': return this.#talk.reply();

@@ -1,5 +1,6 @@
 // The desk's state: who waits, which conversations run here, what is in front. Pages show it and
-// call it; it says `change` whenever something differs.
+// call it. It says `change` whenever something differs, `ring` when somebody new waits, `accepted`
+// when a conversation that was accepted stands in front.
 
 import { exportKeyPair, importKeyPair, makeKeyPair } from '../lib/seal.js';
 import { toBase64 } from '../lib/bytes.js';
@@ -76,6 +77,7 @@ export class Desk extends EventTarget {
       const answer = await api.accept(entry.session, toBase64(pair.publicKey), entry.recorded);
       this.#add(Talk.join(answer, pair, key));
       this.select(entry.session);
+      this.dispatchEvent(new Event('accepted'));
     } catch (error) {
       const code = error instanceof api.Refused ? error.code : 'internal';
       if (code === 'sign_in_required') this.#signedOut();

@@ -108,7 +108,7 @@ export class Talk extends EventTarget {
   /** One line for the list: what was said last, or where the conversation stands. */
   get summary() {
     const { connection, conversation } = this;
-    if (this.over) return words.t('summary_over');
+    if (this.over) return words.t(this.conversation.ended ? 'summary_over' : 'summary_left');
     if (this.lost) return words.t('summary_lost');
     if (connection.state === 'retrying') return words.t('summary_retrying');
     if (connection.state === 'connecting') return words.t('loading');

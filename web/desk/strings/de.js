@@ -65,6 +65,7 @@ export default {
   typing_short: 'schreibt…',
   not_open_here: 'In diesem Tab nicht offen',
   summary_over: 'Beendet',
+  summary_left: 'Sie sind gegangen',
   summary_lost: 'Hier geschlossen',
   summary_retrying: 'Keine Verbindung. Es wird weiter versucht.',
   summary_nothing: 'Noch nichts gesagt',

@@ -65,6 +65,7 @@ export default {
   typing_short: 'is typing…',
   not_open_here: 'Not open in this tab',
   summary_over: 'Ended',
+  summary_left: 'You left',
   summary_lost: 'Closed here',
   summary_retrying: 'No connection. It tries again.',
   summary_nothing: 'Nothing said yet',
