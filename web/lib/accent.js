@@ -1,8 +1,5 @@
 // A client's accent colour, corrected until it can be read on our papers (WCAG 2.2 AA).
 
-/** The papers of tokens.css that an accent stands on, and the ink that stands on it. */
-const LIGHT = { papers: ['#f6f6f4', '#ffffff'], ink: '#ffffff', towards: 0 };
-const DARK = { papers: ['#15171a', '#1e2125'], ink: '#0c1a29', towards: 255 };
 /** 4.5 : 1, and a little for the tint behind a button that is pointed at. */
 const ENOUGH = 5.2;
 
@@ -23,17 +20,18 @@ export function useAccent(colour) {
 }
 
 /**
- * The nearest colour that can be read as text on the papers, and the ink to write on it.
+ * The nearest colour that can be read on the papers of tokens.css, and the ink to write on it.
  * @param {string} colour
  * @param {boolean} dark
  */
 export function readable(colour, dark) {
-  const { papers, ink, towards } = dark ? DARK : LIGHT;
-  for (let step = 0; step <= 100; step += 2) {
-    const accent = toHex(toRgb(colour).map((c) => Math.round(c + ((towards - c) * step) / 100)));
-    if ([...papers, ink].every((other) => contrast(accent, other) >= ENOUGH)) return { accent, ink };
+  // The paper that is nearest to the accent; the other one, and the ink, are farther away.
+  const [paper, ink, towards] = dark ? ['#1e2125', '#0c1a29', 255] : ['#f6f6f4', '#ffffff', 0];
+  let accent = colour;
+  for (let step = 1; contrast(accent, paper) < ENOUGH; step += 1) {
+    accent = toHex(toRgb(colour).map((c) => Math.round(c + ((towards - c) * step) / 50)));
   }
-  return { accent: dark ? '#ffffff' : '#000000', ink };
+  return { accent, ink };
 }
 
 /**

@@ -7,13 +7,8 @@ import { Opener } from './seal.js';
 /** @typedef {import('./model.js').Saved} Saved */
 /** @import { ClientMessage, ErrorCode, Hello, SealedAt, ServerMessage } from './wire.js' */
 
-/** Close codes after which coming back by itself would not help. */
-const FINAL = new Map(/** @type {[number, ErrorCode][]} */ ([
-  [4400, 'malformed'], [4401, 'token_invalid'], [4402, 'token_expired'], [4403, 'token_used'], [4404, 'resume_stale'],
-  [4405, 'origin_refused'], [4406, 'consent_missing'], [4407, 'sign_in_required'], [4409, 'superseded'],
-  [4410, 'session_ended'], [4411, 'name_refused'], [4426, 'unsupported_version'], [4429, 'flooding'],
-  [4503, 'recording_unavailable'],
-]));
+/** Close codes after which coming back by itself would not help; the close's reason names the error. */
+const FINAL = [1008, 4400, 4401, 4402, 4403, 4404, 4405, 4406, 4407, 4409, 4410, 4411, 4426, 4429, 4503];
 const PATIENCE = 10_000;
 const TYPING_AGAIN = 3_000;
 const TYPING_FADES = 6_000;
@@ -94,7 +89,7 @@ export class Connection extends EventTarget {
     };
     socket.onopen = () => this.#transmit(this.#hello());
     socket.onmessage = ({ data }) => next(() => this.#frame(JSON.parse(data)));
-    socket.onclose = ({ code }) => next(() => this.#closed(code));
+    socket.onclose = ({ code, reason }) => next(() => this.#closed(code, reason));
     this.#timer('patience', PATIENCE, () => this.#again());
     this.#changed();
   }
@@ -278,13 +273,15 @@ export class Connection extends EventTarget {
     this.#changed();
   }
 
-  /** @param {number} code */
-  #closed(code) {
-    const final = this.conversation.ended ? 'session_ended' : FINAL.get(code);
-    if (!final) return this.#again();
+  /**
+   * @param {number} code
+   * @param {string} reason
+   */
+  #closed(code, reason) {
+    if (!this.conversation.ended && !FINAL.includes(code)) return this.#again();
     this.#drop();
     this.state = 'closed';
-    this.code = final;
+    this.code = this.conversation.ended ? 'session_ended' : /** @type {ErrorCode} */ (reason || this.code || 'internal');
     this.#changed();
   }
 

@@ -29,8 +29,8 @@ class Socket {
     this.onmessage?.({ data: JSON.stringify(frame) });
     await settled();
   }
-  async shut(/** @type {number} */ code) {
-    this.onclose?.({ code });
+  async shut(/** @type {number} */ code, reason = '') {
+    this.onclose?.({ code, reason });
     await settled();
   }
   said() { return this.sent.filter((m) => m.t === 'say').map((m) => [m.cid, m.text]); }
@@ -182,7 +182,7 @@ test('a close that is final stays closed, and one that is not is tried again', a
   for (const [code, name] of /** @type {const} */ ([[4404, 'resume_stale'], [4409, 'superseded'], [4503, 'recording_unavailable'], [4400, 'malformed']])) {
     const { connection, latest } = await connected();
     await latest().tell(welcome());
-    await latest().shut(code);
+    await latest().shut(code, name);
     assert.deepEqual([connection.state, connection.code], ['closed', name]);
   }
   for (const code of [1006, 1011, 1012, 4412, 4513]) {
