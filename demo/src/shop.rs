@@ -34,7 +34,9 @@ impl Shop {
             let site = client.site.map(|site| site.to_string()).unwrap_or_default();
             let page = template
                 .replace("%WIDGET%", &plan.widget_origin())
-                .replace("%SITE%", &site);
+                .replace("%SITE%", &site)
+                .replace("%NAME%", &client.name)
+                .replace("%ACCENT%", &client.accent);
             router = router.route(&client.page, get(async move || Html(page)));
         }
         Ok(Self(tokio::spawn(async move {

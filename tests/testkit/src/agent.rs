@@ -70,25 +70,36 @@ impl Agent {
 
     /// Hands the conversation in front to a colleague.
     pub async fn transfer(&self, colleague: &str) -> Result<()> {
-        self.browser.press("main header button.transfer").await?;
-        self.choose(colleague).await
+        self.choose("transfer", colleague).await
     }
 
     /// Asks a colleague into the conversation in front.
     pub async fn invite(&self, colleague: &str) -> Result<()> {
-        self.browser.press("main header button.invite").await?;
-        self.choose(colleague).await
+        self.choose("invite", colleague).await
     }
 
-    async fn choose(&self, colleague: &str) -> Result<()> {
-        self.browser
-            .until(
-                &format!("{colleague} to choose"),
-                "const b = [...document.querySelectorAll('dialog[open] button:enabled')].find((b) => b.querySelector('.who')?.textContent === arguments[0]);
-                 b?.click(); return !!b",
-                vec![Value::from(colleague)],
-            )
-            .await
+    /// Opens the list of colleagues until this one is at the desk, and presses their name.
+    async fn choose(&self, deed: &str, colleague: &str) -> Result<()> {
+        for _ in 0..20 {
+            self.browser
+                .press(&format!("main header button.{deed}"))
+                .await?;
+            self.browser.see("dialog[open]").await?;
+            let chosen: bool = self
+                .browser
+                .value(
+                    "const b = [...document.querySelectorAll('dialog[open] button:enabled')].find((b) => b.querySelector('.who')?.textContent === arguments[0]);
+                     (b ?? document.querySelector('dialog[open] .choices button')).click(); return !!b",
+                    vec![Value::from(colleague)],
+                )
+                .await?;
+            if chosen {
+                return Ok(());
+            }
+            self.browser.gone("dialog[open]").await?;
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        }
+        anyhow::bail!("{colleague} is not at the desk")
     }
 
     /// Waits until a line of this kind and with these words stands there.
