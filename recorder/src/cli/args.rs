@@ -112,7 +112,8 @@ pub enum ClientVerb {
         #[arg(long)]
         name: String,
         /// The root's public key, as `recorder root new` prints it. It is pinned for good.
-        #[arg(long, value_name = "PUBLIC KEY")]
+        // Such a key may begin with a hyphen.
+        #[arg(long, value_name = "PUBLIC KEY", allow_hyphen_values = true)]
         root: PublicKey,
     },
     /// All clients.
@@ -287,6 +288,8 @@ pub enum NodeVerb {
     /// Certify a relay by its public key (`relay node-key`). Prints the node's id.
     Certify {
         /// The node's public key.
+        // It may begin with a hyphen.
+        #[arg(allow_hyphen_values = true)]
         key: PublicKey,
         /// For so many days.
         #[arg(long, default_value_t = 365)]

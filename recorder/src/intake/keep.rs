@@ -1,7 +1,7 @@
 //! One ended recording from the spool into the vault.
 //!
 //! ```text
-//! objects and indexes → manifest, countersigned → wraps → placement → row → log entry
+//! objects and indexes → manifest, countersigned → wraps → placement → log entry → row
 //! ```
 //! Each step may be done again: the same spool makes the same bytes. A kill between any two leaves
 //! the recording in the spool and, until its row says otherwise, not yet kept.
@@ -89,9 +89,6 @@ pub async fn keep(
         let walked = walk::track(&source, &manifest, &placement, track, |_, _, _| Ok(())).await?;
         findings.extend(walked.damage);
     }
-    tenant
-        .put_recording(&row(&manifest, bytes, Hash32::of(&stored)))
-        .await?;
     let what = What::RecordingKept {
         recording: id,
         manifest: Hash32::of(&envelope.payload),
@@ -99,6 +96,10 @@ pub async fn keep(
         findings: findings.iter().map(ToString::to_string).collect(),
     };
     recorder.log_as(tenant, format!("kept-{id}"), what).await?;
+    // Last: the row is what says that everything before it is done.
+    tenant
+        .put_recording(&row(&manifest, bytes, Hash32::of(&stored)))
+        .await?;
     Ok(Outcome::Kept(findings))
 }
 

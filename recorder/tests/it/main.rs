@@ -4,4 +4,5 @@ mod console;
 mod custody;
 mod damage;
 mod house;
+mod keeping;
 mod straight;
