@@ -474,3 +474,20 @@ fn modality(text: &str) -> Result<Modality, String> {
     serde_json::from_value(serde_json::Value::String(text.to_owned()))
         .map_err(|_| "one of chat, audio, video, screen".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_public_key_that_begins_with_a_hyphen_is_taken() {
+        let key = format!("-{}A", "K".repeat(41));
+        for line in [
+            vec!["recorder", "node", "certify", &key],
+            vec!["recorder", "node", "certify", &key, "--days", "3"],
+            vec!["recorder", "client", "add", "alpine", "--name", "A", "--root", &key],
+        ] {
+            assert!(Cli::try_parse_from(&line).is_ok(), "{line:?}");
+        }
+    }
+}

@@ -12,10 +12,9 @@ pub(super) struct Shown {
     pub(super) index: u64,
     pub(super) at: When,
     pub(super) text: String,
-    /// Where more about it stands.
-    pub(super) link: Option<String>,
+    /// What it is about, and where that stands.
+    pub(super) about: Option<(&'static str, String)>,
     pub(super) leaf: String,
-    pub(super) leaf_short: String,
     /// The exact bytes that the leaf was made of; `None` once erased.
     pub(super) event: Option<String>,
 }
@@ -23,8 +22,8 @@ pub(super) struct Shown {
 impl Shown {
     pub(super) fn of(entry: &LogEntry, names: &Names, now: proto::Millis) -> Self {
         let event = crate::log::read(entry);
-        let (text, link) = match (&event, &entry.event) {
-            (Some(event), _) => (of(&event.what, names), link(&event.what)),
+        let (text, about) = match (&event, &entry.event) {
+            (Some(event), _) => (of(&event.what, names), about(&event.what)),
             (None, None) => ("Erased. Its leaf stands in the tree.".to_owned(), None),
             (None, Some(_)) => (
                 format!("An entry of a kind that this version does not know: {}.", entry.kind),
@@ -35,9 +34,8 @@ impl Shown {
             index: entry.index,
             at: When::new(entry.at, now),
             text,
-            link,
+            about,
             leaf: entry.leaf.to_string(),
-            leaf_short: short(entry.leaf),
             event: entry
                 .event
                 .as_ref()
@@ -76,14 +74,14 @@ fn case_of(what: &What) -> Option<CaseId> {
     }
 }
 
-fn link(what: &What) -> Option<String> {
+fn about(what: &What) -> Option<(&'static str, String)> {
     if let Some(case) = case_of(what) {
-        return Some(format!("/cases/{case}"));
+        return Some(("Case", format!("/cases/{case}")));
     }
     match what {
-        What::RecordingKept { recording, .. } => Some(format!("/recordings/{recording}")),
+        What::RecordingKept { recording, .. } => Some(("Session", format!("/recordings/{recording}"))),
         What::OfficerAdded { .. } | What::SealingKeyInstalled { .. } | What::SharesReplaced { .. } => {
-            Some("/keys".to_owned())
+            Some(("Keys", "/keys".to_owned()))
         }
         _ => None,
     }

@@ -37,12 +37,12 @@ impl When {
     fn distance(&self) -> String {
         let ms = self.at.0 - self.now.0;
         let size = ms.abs();
+        let nearest = |unit| (size + unit / 2) / unit;
         let (value, unit) = match size {
             s if s < MINUTE => return "just now".to_owned(),
-            s if s < HOUR => (s / MINUTE, "min"),
-            s if s < DAY => (s / HOUR, "h"),
-            s if s < 2 * DAY => (1, "day"),
-            s => (s / DAY, "days"),
+            s if s < HOUR => (nearest(MINUTE), "min"),
+            s if s < 36 * HOUR => (nearest(HOUR), "h"),
+            _ => (nearest(DAY), "days"),
         };
         if ms < 0 {
             format!("{value} {unit} ago")
@@ -131,7 +131,8 @@ mod tests {
         assert!(shown.contains(">22 Nov 2026, 14:02 <"), "{shown}");
         assert!(shown.contains("title=\"Sunday, 22 November 2026, 14:02:09 UTC\""), "{shown}");
         assert!(shown.contains("3 h ago"), "{shown}");
-        assert!(When::new(AT, AT.plus(-40 * DAY)).to_string().contains("in 40 days"));
+        let ahead = When::new(AT, AT.plus(SECOND - 40 * DAY)).to_string();
+        assert!(ahead.contains("in 40 days"), "{ahead}");
         assert!(When::new(AT, AT.plus(59 * SECOND)).to_string().contains("just now"));
     }
 

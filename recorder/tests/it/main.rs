@@ -1,5 +1,6 @@
 //! The recorder with real rows, real sealing and real files, one behaviour a file.
 
+mod cli;
 mod console;
 mod custody;
 mod damage;
