@@ -188,7 +188,7 @@ async fn a_recorder_that_cannot_start_says_which_and_what_to_do() -> Result<()> 
     house.start_recorder().await?;
     // A second one beside it would write the same files.
     let line = refusal("recorder", &good, serve).await?;
-    says(&line, &["running"])?;
+    says(&line, &["in use"])?;
     house.start_relay().await?;
     house.stop().await
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail, ensure};
 use loadtest::door::Door;
-use loadtest::participant::{Participant, Refused, random, sign_in};
+use loadtest::participant::{Participant, Refused, random};
 use proto::wire::{ClientMessage, Hello, ServerMessage};
 use proto::{ErrorCode, SiteId, StaffId, Token};
 
