@@ -39,6 +39,7 @@ export class Gate extends HTMLElement {
   }
 
   connectedCallback() {
+    this.role = 'main';
     this.#load(this.#page.wanted[0] ?? 'en');
   }
 

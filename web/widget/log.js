@@ -36,7 +36,8 @@ export class Log extends HTMLElement {
   }
 
   connectedCallback() {
-    this.tabIndex = 0;
+    // What is new is read out by the status line of the conversation, once.
+    Object.assign(this, { tabIndex: 0, role: 'log', ariaLive: 'off', ariaLabel: this.#words.t('chat') });
     fill(this, this.#list, this.#waiting, this.#typing, this.#end, this.#down);
     new IntersectionObserver(([entry]) => {
       this.#visible = entry?.isIntersecting ?? false;

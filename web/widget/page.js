@@ -107,7 +107,7 @@ export class Page {
  */
 export function header(page, title, ...controls) {
   const name = page.words.t('close');
-  return h('header', null, h('h1', { tabindex: -1, title }, title), ...controls,
+  return h('div', { class: 'top' }, h('h1', { tabindex: -1, title }, title), ...controls,
     page.framed && h('button', { class: 'plain icon', type: 'button', 'aria-label': name, title: name, onclick: () => page.close() },
       icon('M6 6l12 12M18 6L6 18')));
 }

@@ -51,6 +51,7 @@ export class Talk extends HTMLElement {
   connectedCallback() {
     const page = this.#page;
     const connection = this.#connection;
+    this.role = 'main';
     connection.conversation.ended = this.#kept.ended;
     fill(this, this.#top, this.#banner, this.#log, this.#foot, this.#say);
     // Frames come in bursts, and a hidden frame is given no animation frames.
