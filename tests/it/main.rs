@@ -3,6 +3,7 @@
 mod bad_input;
 mod blocked_frame;
 mod canary;
+mod custody;
 mod kill;
 mod matrix;
 mod opened;
