@@ -127,7 +127,10 @@ impl Door {
         }
         let request = request.body(Full::new(body))?;
         let connection = tokio::spawn(connection);
-        let (parts, body) = sender.send_request(request).await?.into_parts();
+        let answer = sender.send_request(request).await;
+        let (parts, body) = answer
+            .with_context(|| format!("{}{path} gave no answer", self.authority()))?
+            .into_parts();
         let begun = parts.status.is_success() || parts.status == StatusCode::SWITCHING_PROTOCOLS;
         let body = if to_the_end || !begun {
             body.collect().await?.to_bytes()

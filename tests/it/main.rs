@@ -5,6 +5,7 @@ mod blocked_frame;
 mod canary;
 mod custody;
 mod kill;
+mod make_run;
 mod matrix;
 mod opened;
 mod rows;

@@ -15,6 +15,15 @@ pub fn checkout() -> PathBuf {
     here.ancestors().nth(2).map_or(here.clone(), PathBuf::from)
 }
 
+/// Sends a process what Ctrl-C sends.
+pub fn interrupt(pid: u32) -> anyhow::Result<()> {
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(pid)?);
+    Ok(nix::sys::signal::kill(
+        pid,
+        nix::sys::signal::Signal::SIGINT,
+    )?)
+}
+
 /// Where the pictures of every page and state go.
 pub fn screens() -> PathBuf {
     checkout().join("target/screens")
