@@ -55,7 +55,16 @@ struct Page {
     enough: bool,
     by: String,
     entries: Vec<Shown>,
+    step: Step,
     told: String,
+}
+
+/// At which step something was refused.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    None,
+    Agree,
+    HandOut,
 }
 
 struct Officer {
@@ -70,7 +79,7 @@ pub(super) async fn show(
     signed: Signed,
     Path(id): Path<String>,
 ) -> Result<Response, Trouble> {
-    page(&recorder, &signed, read(&id)?, String::new()).await
+    page(&recorder, &signed, read(&id)?, Step::None, String::new()).await
 }
 
 #[derive(Deserialize)]
@@ -88,7 +97,7 @@ pub(super) async fn approve(
     let done = cases::approve(&recorder, &signed.tenant, id, signed.officer.id, &agreeing.passphrase);
     match done.await {
         Ok(_) => Ok(Redirect::to(&format!("/cases/{id}#agree")).into_response()),
-        Err(error) => refused(&recorder, &signed, id, error).await,
+        Err(error) => refused(&recorder, &signed, id, Step::Agree, error).await,
     }
 }
 
@@ -111,7 +120,7 @@ pub(super) async fn hand_out(
     // Until the first piece is there, a refusal can still be told on a page.
     let Some(first) = pieces.recv().await else {
         return match (&mut work).await {
-            Ok(Err(error)) => refused(&recorder, &signed, id, error).await,
+            Ok(Err(error)) => refused(&recorder, &signed, id, Step::HandOut, error).await,
             _ => Err(Trouble::Recorder(Error::refused("the bundle came out empty"))),
         };
     };
@@ -165,18 +174,19 @@ async fn refused(
     recorder: &Recorder,
     signed: &Signed,
     id: CaseId,
+    step: Step,
     error: Error,
 ) -> Result<Response, Trouble> {
     let told = match &error {
         Error::Officer(_) | Error::TooFewOfficers { .. } | Error::Refused(_) | Error::Share(_) => {
             format!(
-                "{} Nothing was handed out. Mend it and try again.",
+                "{} Nothing was handed out. Correct it and try again.",
                 sentence(&error.to_string())
             )
         }
         _ => return Err(error.into()),
     };
-    let page = page(recorder, signed, id, told).await?;
+    let page = page(recorder, signed, id, step, told).await?;
     Ok((StatusCode::CONFLICT, page).into_response())
 }
 
@@ -184,6 +194,7 @@ async fn page(
     recorder: &Recorder,
     signed: &Signed,
     id: CaseId,
+    step: Step,
     told: String,
 ) -> Result<Response, Trouble> {
     let tenant = &signed.tenant;
@@ -224,6 +235,7 @@ async fn page(
             .filter(|entry| log::read(entry).is_some_and(|event| is_of_case(&event, id)))
             .map(|entry| Shown::of(entry, &names, now))
             .collect(),
+        step,
         told,
         authority: case.authority,
         reference: case.reference,
