@@ -94,7 +94,13 @@ pub(super) async fn approve(
     Form(agreeing): Form<Agreeing>,
 ) -> Result<Response, Trouble> {
     let id = read(&id)?;
-    let done = cases::approve(&recorder, &signed.tenant, id, signed.officer.id, &agreeing.passphrase);
+    let done = cases::approve(
+        &recorder,
+        &signed.tenant,
+        id,
+        signed.officer.id,
+        &agreeing.passphrase,
+    );
     match done.await {
         Ok(_) => Ok(Redirect::to(&format!("/cases/{id}#agree")).into_response()),
         Err(error) => refused(&recorder, &signed, id, Step::Agree, error).await,
@@ -121,14 +127,19 @@ pub(super) async fn hand_out(
     let Some(first) = pieces.recv().await else {
         return match (&mut work).await {
             Ok(Err(error)) => refused(&recorder, &signed, id, Step::HandOut, error).await,
-            _ => Err(Trouble::Recorder(Error::refused("the bundle came out empty"))),
+            _ => Err(Trouble::Recorder(Error::refused(
+                "the bundle came out empty",
+            ))),
         };
     };
     let name = file_name(recording);
     Ok((
         [
             (header::CONTENT_TYPE, "application/x-tar".to_owned()),
-            (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
+            (
+                header::CONTENT_DISPOSITION,
+                format!("attachment; filename=\"{name}\""),
+            ),
         ],
         Body::from_stream(bundle(first, pieces, work)),
     )
@@ -149,7 +160,10 @@ fn bundle(
         }
         match work.await {
             Ok(Ok(_)) => None,
-            _ => Some((Err(std::io::Error::other("the bundle could not be finished")), None)),
+            _ => Some((
+                Err(std::io::Error::other("the bundle could not be finished")),
+                None,
+            )),
         }
     });
     stream::once(async { Ok(first) }).chain(rest)
@@ -211,9 +225,10 @@ async fn page(
     render(&Page {
         frame: Frame::new(signed, Here::Cases),
         id,
-        opened_by: case
-            .opened_by
-            .map_or_else(|| "the operator, from the command line".to_owned(), |by| names.staff(by)),
+        opened_by: case.opened_by.map_or_else(
+            || "the operator, from the command line".to_owned(),
+            |by| names.staff(by),
+        ),
         created: When::new(case.created, now),
         expires: When::new(case.expires, now),
         state,
@@ -223,7 +238,10 @@ async fn page(
         rows: rows_of(recorder, tenant, &names, &case.scope).await?,
         needed: progress.needed,
         unlocked: unlocked.len(),
-        missing: count(progress.needed.saturating_sub(unlocked.len()), "more officer"),
+        missing: count(
+            progress.needed.saturating_sub(unlocked.len()),
+            "more officer",
+        ),
         officers: officers(tenant, signed, &case, until, now).await?,
         you: signed.officer.name.clone(),
         you_unlocked: unlocked.contains(&signed.officer.id),

@@ -194,8 +194,19 @@ mod tests {
     fn the_next_key_is_asked_for_thirty_days_ahead() {
         let now = Millis(1_795_000_000_000);
         assert!(warning(&[], now).unwrap().contains("refused"));
-        assert!(warning(&[due(now)], now).unwrap().contains("past its quarter"));
-        assert!(warning(&[due(now.plus(29 * DAY))], now).unwrap().contains("is due on 17 Dec 2026"));
-        assert_eq!(warning(&[due(now.plus(29 * DAY)), due(now.plus(119 * DAY))], now), None);
+        assert!(
+            warning(&[due(now)], now)
+                .unwrap()
+                .contains("past its quarter")
+        );
+        assert!(
+            warning(&[due(now.plus(29 * DAY))], now)
+                .unwrap()
+                .contains("is due on 17 Dec 2026")
+        );
+        assert_eq!(
+            warning(&[due(now.plus(29 * DAY)), due(now.plus(119 * DAY))], now),
+            None
+        );
     }
 }

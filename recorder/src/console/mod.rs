@@ -62,7 +62,10 @@ pub fn router(recorder: Arc<Recorder>) -> Router {
         .route("/assets/tokens.css", get(|| async { style(TOKENS) }))
         .route("/assets/console.css", get(|| async { style(STYLE) }))
         .merge(pages)
-        .layer(middleware::from_fn_with_state(recorder.clone(), origin::same))
+        .layer(middleware::from_fn_with_state(
+            recorder.clone(),
+            origin::same,
+        ))
         .layer(DefaultBodyLimit::max(FORM_MAX))
         .layer(header_of(header::CONTENT_SECURITY_POLICY, POLICY))
         // `same-origin`, not `no-referrer`: the latter makes browsers send forms with `Origin: null`.
@@ -83,7 +86,13 @@ const TOKENS: &str = include_str!("../../../web/lib/tokens.css");
 const STYLE: &str = include_str!("../../../web/console/console.css");
 
 fn style(text: &'static str) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")], text)
+    (
+        [
+            (header::CONTENT_TYPE, "text/css; charset=utf-8"),
+            (header::CACHE_CONTROL, "no-cache"),
+        ],
+        text,
+    )
 }
 
 fn header_of(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {

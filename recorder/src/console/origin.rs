@@ -11,9 +11,16 @@ use http::{Method, header};
 use super::trouble::Trouble;
 use crate::Recorder;
 
-pub(super) async fn same(State(recorder): State<Arc<Recorder>>, request: Request, next: Next) -> Response {
+pub(super) async fn same(
+    State(recorder): State<Arc<Recorder>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    let origin = request.headers().get(header::ORIGIN).map(http::HeaderValue::as_bytes);
+    let origin = request
+        .headers()
+        .get(header::ORIGIN)
+        .map(http::HeaderValue::as_bytes);
     if reads || origin == Some(recorder.config.console.origin.as_bytes()) {
         next.run(request).await
     } else {

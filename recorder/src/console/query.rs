@@ -42,7 +42,10 @@ impl Query {
 
     /// All values of this name.
     pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.0.iter().filter(move |(n, _)| n == name).map(|(_, value)| value.as_str())
+        self.0
+            .iter()
+            .filter(move |(n, _)| n == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The first value of this name, read; `what` is what it should have been.
@@ -100,13 +103,26 @@ mod tests {
     use super::*;
 
     fn query(pairs: &[(&str, &str)]) -> Query {
-        Query::new(pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect())
+        Query::new(
+            pairs
+                .iter()
+                .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
+                .collect(),
+        )
     }
 
     #[test]
     fn an_address_keeps_what_was_asked_and_drops_what_is_named() {
-        let asked = query(&[("site", "a b&c"), ("from", ""), ("after", "1.x"), ("agent", " é ")]);
-        assert_eq!(asked.address_without("/", "after"), "/?site=a%20b%26c&agent=%C3%A9&");
+        let asked = query(&[
+            ("site", "a b&c"),
+            ("from", ""),
+            ("after", "1.x"),
+            ("agent", " é "),
+        ]);
+        assert_eq!(
+            asked.address_without("/", "after"),
+            "/?site=a%20b%26c&agent=%C3%A9&"
+        );
         assert!(asked.has_more_than(&["after"]));
         assert!(!query(&[("after", "1")]).has_more_than(&["after"]));
     }
@@ -116,6 +132,11 @@ mod tests {
         let asked = query(&[("from", "2026-11-22"), ("until", "soon")]);
         assert_eq!(asked.day("from"), Ok(Some(Millis(1_795_305_600_000))));
         assert_eq!(asked.day("none"), Ok(None));
-        assert!(asked.day("until").unwrap_err().contains("“soon” is not a day"));
+        assert!(
+            asked
+                .day("until")
+                .unwrap_err()
+                .contains("“soon” is not a day")
+        );
     }
 }

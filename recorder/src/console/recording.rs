@@ -69,8 +69,12 @@ pub(super) async fn show(
             agreed: spoken(&person.consent.modalities),
             choice: match (person.consent.choice, person.role) {
                 (RecordingChoice::Refused, _) => "refused to be recorded",
-                (RecordingChoice::Acknowledged, Role::Agent) => "acknowledged the recording at the desk",
-                (RecordingChoice::Acknowledged, Role::Visitor) => "took note of the recording in the notice",
+                (RecordingChoice::Acknowledged, Role::Agent) => {
+                    "acknowledged the recording at the desk"
+                }
+                (RecordingChoice::Acknowledged, Role::Visitor) => {
+                    "took note of the recording in the notice"
+                }
             },
         })
         .collect();
@@ -90,7 +94,10 @@ pub(super) async fn show(
         .filter(|entry| log::read(entry).is_some_and(|event| is_of_recording(&event, id)))
         .map(|entry| Shown::of(entry, &names, now))
         .collect();
-    let quarter = tenant.sealing_key(recording.sealing_key).await?.map(|row| row.key.quarter);
+    let quarter = tenant
+        .sealing_key(recording.sealing_key)
+        .await?
+        .map(|row| row.key.quarter);
     render(&Page {
         frame: Frame::new(&signed, Here::Sessions),
         row: Row::of(tenant, &names, &recording, now).await?,
@@ -99,7 +106,10 @@ pub(super) async fn show(
         manifest: recording.manifest.as_ref().map(grouped),
         key: recording.sealing_key,
         quarter,
-        sealed_parts: count(usize::try_from(recording.parts).unwrap_or(usize::MAX), "sealed part"),
+        sealed_parts: count(
+            usize::try_from(recording.parts).unwrap_or(usize::MAX),
+            "sealed part",
+        ),
         ended: recording.ended.map(|ended| When::new(ended, now)),
         people,
         cases,

@@ -26,7 +26,10 @@ impl Shown {
             (Some(event), _) => (of(&event.what, names), about(&event.what)),
             (None, None) => ("Erased. Its leaf stands in the tree.".to_owned(), None),
             (None, Some(_)) => (
-                format!("An entry of a kind that this version does not know: {}.", entry.kind),
+                format!(
+                    "An entry of a kind that this version does not know: {}.",
+                    entry.kind
+                ),
                 None,
             ),
         };
@@ -79,10 +82,12 @@ fn about(what: &What) -> Option<(&'static str, String)> {
         return Some(("Case", format!("/cases/{case}")));
     }
     match what {
-        What::RecordingKept { recording, .. } => Some(("Session", format!("/recordings/{recording}"))),
-        What::OfficerAdded { .. } | What::SealingKeyInstalled { .. } | What::SharesReplaced { .. } => {
-            Some(("Keys", "/keys".to_owned()))
+        What::RecordingKept { recording, .. } => {
+            Some(("Session", format!("/recordings/{recording}")))
         }
+        What::OfficerAdded { .. }
+        | What::SealingKeyInstalled { .. }
+        | What::SharesReplaced { .. } => Some(("Keys", "/keys".to_owned())),
         _ => None,
     }
 }
@@ -90,7 +95,10 @@ fn about(what: &What) -> Option<(&'static str, String)> {
 fn of(what: &What, names: &Names) -> String {
     match what {
         What::TenantMade { root } => {
-            format!("The client was made, with a root key whose fingerprint begins {}.", short(root))
+            format!(
+                "The client was made, with a root key whose fingerprint begins {}.",
+                short(root)
+            )
         }
         What::OfficerAdded { officer, key } => format!(
             "{} became an officer, with a key whose fingerprint begins {}.",
@@ -130,12 +138,21 @@ fn of(what: &What, names: &Names) -> String {
             let found = match findings.as_slice() {
                 [] => String::new(),
                 [one] => format!(" Found wrong: {one}."),
-                [one, ..] => format!(" Found wrong in {} places, the first: {one}.", findings.len()),
+                [one, ..] => format!(
+                    " Found wrong in {} places, the first: {one}.",
+                    findings.len()
+                ),
             };
-            format!("Recording {} came into the vault, {ending}.{found}", short(recording))
+            format!(
+                "Recording {} came into the vault, {ending}.{found}",
+                short(recording)
+            )
         }
         What::RecordingRefused { recording, reason } => {
-            format!("Recording {} was put aside and not kept: {reason}.", short(recording))
+            format!(
+                "Recording {} was put aside and not kept: {reason}.",
+                short(recording)
+            )
         }
         What::CaseOpened {
             authority,
@@ -170,7 +187,10 @@ fn of(what: &What, names: &Names) -> String {
         } => {
             let damage = match damaged {
                 0 => String::new(),
-                n => format!(" Damaged in {}.", count(usize::try_from(*n).unwrap_or(usize::MAX), "place")),
+                n => format!(
+                    " Damaged in {}.",
+                    count(usize::try_from(*n).unwrap_or(usize::MAX), "place")
+                ),
             };
             format!(
                 "Recording {} was opened and handed out; SHA-256 of the bundle: {sha256}.{damage}",
@@ -181,7 +201,10 @@ fn of(what: &What, names: &Names) -> String {
             recording, reason, ..
         } => format!("Recording {} was not opened: {reason}.", short(recording)),
         What::Relay { event, .. } => {
-            let kind = event.get("kind").and_then(|kind| kind.as_str()).unwrap_or("something");
+            let kind = event
+                .get("kind")
+                .and_then(|kind| kind.as_str())
+                .unwrap_or("something");
             format!("A relay says: {}.", kind.replace('_', " "))
         }
     }

@@ -130,7 +130,12 @@ fn filter(query: &Query) -> Result<(RecordingFilter, Option<Cursor>), String> {
     Ok((filter, after))
 }
 
-const MODALITIES: [Modality; 4] = [Modality::Chat, Modality::Audio, Modality::Video, Modality::Screen];
+const MODALITIES: [Modality; 4] = [
+    Modality::Chat,
+    Modality::Audio,
+    Modality::Video,
+    Modality::Screen,
+];
 
 impl FilterForm {
     fn of(query: &Query, names: &Names) -> Self {
@@ -182,9 +187,10 @@ impl Row {
             session: recording.session.to_string(),
             session_short: short(recording.session),
             started: When::new(recording.started, now),
-            length: recording
-                .ended
-                .map_or_else(|| "runs".to_owned(), |ended| span(ended.0 - recording.started.0)),
+            length: recording.ended.map_or_else(
+                || "runs".to_owned(),
+                |ended| span(ended.0 - recording.started.0),
+            ),
             site: names.site(recording.site),
             modalities: spoken(&recording.modalities),
             agents: names.all(&agents),
@@ -235,19 +241,31 @@ mod tests {
     use super::*;
 
     fn query(pairs: &[(&str, &str)]) -> Query {
-        Query::new(pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect())
+        Query::new(
+            pairs
+                .iter()
+                .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
+                .collect(),
+        )
     }
 
     #[test]
     fn the_last_day_of_a_search_belongs_to_it() {
-        let (filter, after) = filter(&query(&[("from", "2026-11-22"), ("until", "2026-11-22")])).unwrap();
+        let (filter, after) =
+            filter(&query(&[("from", "2026-11-22"), ("until", "2026-11-22")])).unwrap();
         assert_eq!(filter.until.unwrap().0 - filter.from.unwrap().0, DAY);
         assert!(after.is_none());
     }
 
     #[test]
     fn what_cannot_be_understood_is_named() {
-        for (name, value) in [("site", "x"), ("agent", "x"), ("session", "x"), ("modality", "smell"), ("after", "1.x")] {
+        for (name, value) in [
+            ("site", "x"),
+            ("agent", "x"),
+            ("session", "x"),
+            ("modality", "smell"),
+            ("after", "1.x"),
+        ] {
             let told = filter(&query(&[(name, value)])).unwrap_err();
             assert!(told.ends_with('.'), "{name}: {told}");
         }

@@ -69,7 +69,8 @@ impl fmt::Display for When {
 impl HtmlSafe for When {}
 
 fn formatted(at: Millis, format: &str) -> String {
-    Timestamp::from_millisecond(at.0).map_or_else(|_| "?".to_owned(), |t| t.strftime(format).to_string())
+    Timestamp::from_millisecond(at.0)
+        .map_or_else(|_| "?".to_owned(), |t| t.strftime(format).to_string())
 }
 
 /// How long something took: "4 min 12 s".
@@ -129,11 +130,18 @@ mod tests {
     fn a_time_is_exact_on_the_page_and_more_exact_in_its_title() {
         let shown = When::new(AT, AT.plus(3 * HOUR)).to_string();
         assert!(shown.contains(">22 Nov 2026, 14:02 <"), "{shown}");
-        assert!(shown.contains("title=\"Sunday, 22 November 2026, 14:02:09 UTC\""), "{shown}");
+        assert!(
+            shown.contains("title=\"Sunday, 22 November 2026, 14:02:09 UTC\""),
+            "{shown}"
+        );
         assert!(shown.contains("3 h ago"), "{shown}");
         let ahead = When::new(AT, AT.plus(SECOND - 40 * DAY)).to_string();
         assert!(ahead.contains("in 40 days"), "{ahead}");
-        assert!(When::new(AT, AT.plus(59 * SECOND)).to_string().contains("just now"));
+        assert!(
+            When::new(AT, AT.plus(59 * SECOND))
+                .to_string()
+                .contains("just now")
+        );
     }
 
     #[test]

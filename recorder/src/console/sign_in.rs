@@ -66,7 +66,11 @@ pub(super) async fn out(
     headers: HeaderMap,
 ) -> Result<Response, Trouble> {
     if let Some((tenant, token)) = ticket(&headers) {
-        let tenant = recorder.store.tenant(tenant).await.map_err(|_| Trouble::SignedOut)?;
+        let tenant = recorder
+            .store
+            .tenant(tenant)
+            .await
+            .map_err(|_| Trouble::SignedOut)?;
         tenant.end_staff_session(&token.hash()).await?;
     }
     Ok(([(header::SET_COOKIE, forget()?)], Redirect::to("/sign-in")).into_response())

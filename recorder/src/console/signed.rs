@@ -25,9 +25,16 @@ pub(super) struct Signed {
 impl FromRequestParts<Arc<Recorder>> for Signed {
     type Rejection = Trouble;
 
-    async fn from_request_parts(parts: &mut Parts, recorder: &Arc<Recorder>) -> Result<Self, Trouble> {
+    async fn from_request_parts(
+        parts: &mut Parts,
+        recorder: &Arc<Recorder>,
+    ) -> Result<Self, Trouble> {
         let (tenant, token) = ticket(&parts.headers).ok_or(Trouble::SignedOut)?;
-        let tenant = recorder.store.tenant(tenant).await.map_err(|_| Trouble::SignedOut)?;
+        let tenant = recorder
+            .store
+            .tenant(tenant)
+            .await
+            .map_err(|_| Trouble::SignedOut)?;
         let officer = tenant
             .staff_session(&token.hash(), recorder.now())
             .await?
@@ -59,7 +66,10 @@ pub(super) async fn begin(
     tenant
         .begin_staff_session(&token.hash(), officer.id, now.plus(SIGNED_IN_FOR))
         .await?;
-    cookie(&format!("{}.{}", tenant.id(), token.expose()), SIGNED_IN_FOR / 1000)
+    cookie(
+        &format!("{}.{}", tenant.id(), token.expose()),
+        SIGNED_IN_FOR / 1000,
+    )
 }
 
 /// A `Set-Cookie` that forgets.
@@ -68,7 +78,8 @@ pub(super) fn forget() -> Result<HeaderValue, Trouble> {
 }
 
 fn cookie(value: &str, seconds: i64) -> Result<HeaderValue, Trouble> {
-    let text = format!("{COOKIE}={value}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age={seconds}");
+    let text =
+        format!("{COOKIE}={value}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age={seconds}");
     HeaderValue::from_str(&text).map_err(|_| Trouble::NotFound)
 }
 
@@ -88,7 +99,10 @@ mod tests {
         assert_eq!(read.expose(), token);
 
         for bad in ["", "x", "x.y", "07070707-0707-0707-0707-070707070707.short"] {
-            headers.insert(header::COOKIE, HeaderValue::from_str(&format!("{COOKIE}={bad}")).unwrap());
+            headers.insert(
+                header::COOKIE,
+                HeaderValue::from_str(&format!("{COOKIE}={bad}")).unwrap(),
+            );
             assert!(ticket(&headers).is_none(), "{bad}");
         }
     }

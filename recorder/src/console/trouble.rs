@@ -109,6 +109,9 @@ pub(super) fn sentence(line: &str) -> String {
 /// With a capital at its beginning.
 pub(super) fn capitalised(text: &str) -> String {
     let mut chars = text.chars();
-    let first: String = chars.next().map(|c| c.to_uppercase().collect()).unwrap_or_default();
+    let first: String = chars
+        .next()
+        .map(|c| c.to_uppercase().collect())
+        .unwrap_or_default();
     first + chars.as_str()
 }
