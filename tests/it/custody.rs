@@ -5,9 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use demo::people::{Client, Person};
-use loadtest::participant::{Participant, agree};
-use proto::wire::{ClientMessage, ServerMessage};
+use demo::people::Person;
 use proto::{CaseId, PublicKey, RecordingId};
 use recorder::clock::Clock;
 use recorder::config::Config;
@@ -25,7 +23,7 @@ const TEXT: &str = "what nobody may read alone";
 async fn every_file_and_one_officer_open_nothing_and_two_officers_open() -> Result<()> {
     let mut house = House::start().await?;
     let bank = client(&house, "alpine")?.clone();
-    talk(&house, &bank).await?;
+    crate::spoken::talk(&house, &bank, &[TEXT]).await?;
     let recording = crate::opened::listed(&house, &bank).await?.recording;
     house.stop().await?;
     let [first, second] = bank.officers.as_slice() else {
@@ -103,17 +101,6 @@ async fn every_file_and_one_officer_open_nothing_and_two_officers_open() -> Resu
         "two officers did not open what was said"
     );
     Ok(())
-}
-
-async fn talk(house: &House, bank: &Client) -> Result<()> {
-    let site = bank.site.context("the bank has a site")?;
-    let consent = agree(&house.widget(), site).await?;
-    let mut visitor = Participant::join(&house.widget(), site, consent.join, None, &[]).await?;
-    visitor.say(1, TEXT).await?;
-    visitor.send(&ClientMessage::End {}).await?;
-    visitor
-        .until(|message| matches!(message, ServerMessage::Ended { .. }).then_some(()))
-        .await
 }
 
 /// A case that the thief has made up: nothing asks who may.

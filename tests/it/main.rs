@@ -3,6 +3,7 @@
 mod bad_input;
 mod blocked_frame;
 mod canary;
+mod console;
 mod custody;
 mod kill;
 mod make_run;
@@ -10,5 +11,6 @@ mod matrix;
 mod opened;
 mod rows;
 mod session;
+mod spoken;
 mod strangers;
 mod tidy;
