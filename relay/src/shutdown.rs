@@ -49,7 +49,9 @@ impl Shutdown {
     /// Begins, waits for all tasks up to `patience`, then forces. True if all ended by themselves.
     pub async fn finish(&self, patience: Duration) -> bool {
         self.begin();
-        let done = tokio::time::timeout(patience, self.tasks.wait()).await.is_ok();
+        let done = tokio::time::timeout(patience, self.tasks.wait())
+            .await
+            .is_ok();
         self.hard.cancel();
         done
     }

@@ -15,8 +15,10 @@ pub fn harden(lock_memory: bool) {
     if !lock_memory {
         return;
     }
-    // Only pages that are used: locking all that is mapped ahead would make every thread's stack count.
-    let flags = MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE;
+    // Only pages that are used: locking all that is mapped ahead would fill it, a gigabyte that the
+    // allocator merely reserves and every thread's whole stack.
+    let on_fault = MlockAllFlags::from_bits_retain(nix::libc::MCL_ONFAULT);
+    let flags = MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE | on_fault;
     if let Err(error) = mlockall(flags) {
         tracing::warn!(%error, "memory could not be locked: live conversations may reach the swap; raise `memlock`, or turn swap off");
     }

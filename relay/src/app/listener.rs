@@ -62,12 +62,8 @@ fn read(files: &TlsConfig) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDe
     if chain.is_empty() {
         bail!("[listen.tls] certificate: {shown} holds no certificate");
     }
-    let key = PrivateKeyDer::from_pem_file(&files.key).with_context(|| {
-        format!(
-            "[listen.tls] key: {} cannot be read",
-            files.key.display()
-        )
-    })?;
+    let key = PrivateKeyDer::from_pem_file(&files.key)
+        .with_context(|| format!("[listen.tls] key: {} cannot be read", files.key.display()))?;
     Ok((chain, key))
 }
 

@@ -39,8 +39,8 @@ pub(super) async fn serve(
     );
     let stop = shutdown.clone();
     shutdown.spawn(async move {
-        let served = axum::serve(listener, router)
-            .with_graceful_shutdown(async move { stop.begun().await });
+        let served =
+            axum::serve(listener, router).with_graceful_shutdown(async move { stop.begun().await });
         if let Err(error) = served.await {
             tracing::error!(%error, "metrics are no longer served");
         }

@@ -7,7 +7,9 @@ mod node;
 mod restore;
 mod upkeep;
 
+use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +17,7 @@ use anyhow::{Context as _, Result};
 use metrics_exporter_prometheus::PrometheusHandle;
 use proto::Millis;
 use proto::wire::Limits;
-use seal::spool::{Recovered, Spool, SpoolConfig};
+use seal::spool::{Disk, Recovered, Spool, SpoolConfig, SpoolError, SpoolFiles};
 use store::{Store, StoreConfig};
 
 pub use hardening::harden;
@@ -84,7 +86,9 @@ impl Ready {
                 .target(&tenant, now)
                 .await
                 .with_context(|| format!("client {slug}"))?;
-            lines.push(format!("client {slug}: sealing key and intake key in order"));
+            lines.push(format!(
+                "client {slug}: sealing key and intake key in order"
+            ));
         }
         Ok(lines)
     }
@@ -101,6 +105,16 @@ pub async fn build(
     clock: Clock,
     metrics: Option<PrometheusHandle>,
 ) -> Result<Running> {
+    build_on(config, clock, metrics, Disk::open).await
+}
+
+/// [`build`] with other files below the spool: a test's disk that fails.
+pub async fn build_on<F: SpoolFiles>(
+    config: Config,
+    clock: Clock,
+    metrics: Option<PrometheusHandle>,
+    files: impl FnOnce(&Path) -> io::Result<F> + Send + 'static,
+) -> Result<Running> {
     let ready = Ready::check(config, &clock).await?;
     let Ready {
         config,
@@ -111,7 +125,7 @@ pub async fn build(
     let tls = listener::tls(&config.listen)?;
     let listener = listener::bind(&config.listen).await?;
     let address = listener.local_addr()?;
-    let (spool, recovered) = open_spool(&config, &node).await?;
+    let (spool, recovered) = open_spool(&config, &node, files).await?;
 
     let shutdown = Shutdown::new();
     let after_end_ms = i64::from(config.session.after_end_minutes) * 60_000;
@@ -162,7 +176,11 @@ fn house(config: &Config, node: Node, after_end_ms: i64) -> House {
     }
 }
 
-async fn open_spool(config: &Config, node: &Node) -> Result<(Spool, Recovered)> {
+async fn open_spool<F: SpoolFiles>(
+    config: &Config,
+    node: &Node,
+    files: impl FnOnce(&Path) -> io::Result<F> + Send + 'static,
+) -> Result<(Spool, Recovered)> {
     let folder = config.spool.directory.join(node.id.to_string());
     let spool = &config.spool;
     let settings = SpoolConfig {
@@ -174,8 +192,14 @@ async fn open_spool(config: &Config, node: &Node) -> Result<(Spool, Recovered)> 
     let shown = folder.display().to_string();
     std::fs::create_dir_all(&config.spool.directory)
         .with_context(|| format!("[spool] directory: {shown} cannot be made"))?;
-    let opened =
-        tokio::task::spawn_blocking(move || Spool::open_directory(&folder, settings)).await?;
+    let opened = tokio::task::spawn_blocking(move || {
+        let files = files(&folder).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => anyhow::Error::new(SpoolError::InUse),
+            _ => error.into(),
+        })?;
+        Ok::<_, anyhow::Error>(Spool::open(settings, files)?)
+    });
+    let opened = opened.await?;
     opened.with_context(|| format!("[spool] directory: {shown} cannot be opened"))
 }
 

@@ -28,7 +28,9 @@ pub(super) fn load_key(path: &Path) -> Result<SigningKey> {
     let mut seed = Zeroizing::new(Vec::with_capacity(64));
     file.take(64).read_to_end(&mut seed)?;
     let seed: &[u8; 32] = seed.as_slice().try_into().ok().with_context(|| {
-        format!("[node] key: {shown} is not a key of 32 bytes; move it away and run `relay node-key`")
+        format!(
+            "[node] key: {shown} is not a key of 32 bytes; move it away and run `relay node-key`"
+        )
     })?;
     Ok(SigningKey::from_bytes(seed))
 }
@@ -53,7 +55,10 @@ pub fn make_key(path: &Path, rng: &mut impl CryptoRng) -> Result<SigningKey> {
         .with_context(|| format!("[node] key: {shown} cannot be written"))?;
     file.write_all(seed.as_ref())?;
     file.sync_all()?;
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
         File::open(folder)?.sync_all()?;
     }
     Ok(SigningKey::from_bytes(&seed))

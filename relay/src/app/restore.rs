@@ -55,7 +55,10 @@ pub(super) async fn restore(
             }
         }
     }
-    tracing::info!(sessions = taken_up, "sessions of before were taken up again");
+    tracing::info!(
+        sessions = taken_up,
+        "sessions of before were taken up again"
+    );
     Ok(())
 }
 
@@ -126,7 +129,9 @@ impl One<'_> {
     async fn end(&self, session: &UnfinishedSession) -> Result<()> {
         let at = self.now.whole_seconds();
         let until = at.plus(self.means.after_end_ms);
-        self.tenant.end_session(session.session.id, at, until).await?;
+        self.tenant
+            .end_session(session.session.id, at, until)
+            .await?;
         Ok(())
     }
 

@@ -17,7 +17,7 @@ const QUEUE: Duration = Duration::from_secs(1);
 /// How often keys for new epochs are looked up again.
 const KEYS: Duration = Duration::from_secs(30);
 /// How often expired tokens are removed.
-const TOKENS: Duration = Duration::from_secs(600);
+const TOKENS: Duration = Duration::from_mins(10);
 
 /// Starts it.
 pub(super) fn start(front: &Arc<Front>) {

@@ -30,7 +30,13 @@ a recording; `recorder` can, with two people.";
 #[command(name = "relay", version, after_help = AFTER_HELP)]
 struct Arguments {
     /// The configuration file.
-    #[arg(long, short, global = true, value_name = "FILE", default_value = "relay.toml")]
+    #[arg(
+        long,
+        short,
+        global = true,
+        value_name = "FILE",
+        default_value = "relay.toml"
+    )]
     config: PathBuf,
     #[command(subcommand)]
     verb: Verb,

@@ -36,7 +36,9 @@ impl SessionConfig {
             return Err("[session] join_seconds must be between 1 and 60".to_owned());
         }
         if self.return_minutes == 0 || self.staff_hours == 0 || self.sessions == 0 {
-            return Err("[session] return_minutes, staff_hours and sessions must be at least 1".to_owned());
+            return Err(
+                "[session] return_minutes, staff_hours and sessions must be at least 1".to_owned(),
+            );
         }
         Ok(())
     }

@@ -63,7 +63,10 @@ impl ListenConfig {
         if let Some(forwarded) = &self.forwarded
             && (http::HeaderName::try_from(&forwarded.header).is_err() || forwarded.from.is_empty())
         {
-            return Err("[listen.forwarded] needs a header's name and at least one address in `from`".to_owned());
+            return Err(
+                "[listen.forwarded] needs a header's name and at least one address in `from`"
+                    .to_owned(),
+            );
         }
         Ok(())
     }

@@ -75,7 +75,9 @@ impl Default for LogConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file is not there or cannot be read.
-    #[error("{path}: cannot be read: {source}. Copy relay.sample.toml there, or name another file with --config")]
+    #[error(
+        "{path}: cannot be read: {source}. Copy relay.sample.toml there, or name another file with --config"
+    )]
     Unreadable {
         /// The file.
         path: String,

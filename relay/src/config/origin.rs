@@ -51,7 +51,9 @@ impl<'de> Deserialize<'de> for Origin {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
         Self::parse(&text).ok_or_else(|| {
-            D::Error::custom("not an origin; write it like \"https://desk.example.org\", without a path")
+            D::Error::custom(
+                "not an origin; write it like \"https://desk.example.org\", without a path",
+            )
         })
     }
 }
@@ -66,7 +68,15 @@ mod tests {
         assert_eq!(origin.as_str(), "http://widget.localhost:8080");
         assert_eq!(origin.authority(), "widget.localhost:8080");
         assert_eq!(origin.websocket(), "ws://widget.localhost:8080");
-        for bad in ["", "widget.localhost", "http://", "http://a/b", "ftp://a", "http://u@a", "null"] {
+        for bad in [
+            "",
+            "widget.localhost",
+            "http://",
+            "http://a/b",
+            "ftp://a",
+            "http://u@a",
+            "null",
+        ] {
             assert!(Origin::parse(bad).is_none(), "{bad}");
         }
     }

@@ -153,19 +153,25 @@ mod tests {
     fn an_address_has_its_allowance_and_a_neighbour_in_the_same_64_shares_it() {
         let allowance = Allowance::new(limits());
         let now = Millis(5_000_000);
-        let mut take = |address: &str, ask| {
+        let take = |address: &str, ask| {
             allowance.take_address(ask, address.parse().unwrap(), now, &mut rng())
         };
         for host in ["2001:db8::1", "2001:db8::2", "2001:db8::ffff:1"] {
             assert_eq!(take(host, Ask::Consent), Ok(()));
         }
-        assert_eq!(take("2001:db8::3", Ask::Consent), Err(ErrorCode::RateLimited));
+        assert_eq!(
+            take("2001:db8::3", Ask::Consent),
+            Err(ErrorCode::RateLimited)
+        );
         assert_eq!(take("2001:db8::3", Ask::Socket), Ok(()));
         assert_eq!(take("2001:db8:0:1::3", Ask::Consent), Ok(()));
         for _ in 0..3 {
             assert_eq!(take("192.0.2.1", Ask::Consent), Ok(()));
         }
-        assert_eq!(take("::ffff:192.0.2.1", Ask::Consent), Err(ErrorCode::RateLimited));
+        assert_eq!(
+            take("::ffff:192.0.2.1", Ask::Consent),
+            Err(ErrorCode::RateLimited)
+        );
     }
 
     #[test]
@@ -173,10 +179,14 @@ mod tests {
         let allowance = Allowance::new(limits());
         let now = Millis(5_000_000);
         let home = "192.0.2.1".parse().unwrap();
-        allowance.take_address(Ask::Consent, home, now, &mut rng()).unwrap();
+        allowance
+            .take_address(Ask::Consent, home, now, &mut rng())
+            .unwrap();
         let before = *allowance.counted.lock().unwrap().key;
         let later = now.plus(HOUR_MS);
-        allowance.take_address(Ask::Socket, home, later, &mut rng()).unwrap();
+        allowance
+            .take_address(Ask::Socket, home, later, &mut rng())
+            .unwrap();
         let counted = allowance.counted.lock().unwrap();
         assert_ne!(before, *counted.key);
         assert_eq!(counted.full_at_us.len(), 1);

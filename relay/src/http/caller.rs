@@ -52,7 +52,11 @@ fn forwarded(parts: &Parts, front: &Front, peer: IpAddr) -> Option<IpAddr> {
         .from
         .contains(&peer.to_canonical())
         .then_some(())?;
-    let last = parts.headers.get_all(&forwarded.header).iter().next_back()?;
+    let last = parts
+        .headers
+        .get_all(&forwarded.header)
+        .iter()
+        .next_back()?;
     let text = last.to_str().ok()?;
     text.rsplit(',').next()?.trim().parse().ok()
 }

@@ -138,7 +138,13 @@ async fn begin(
         modalities: modalities.clone(),
         since: now,
     };
-    let visitor = visitor(participant, request.participant_key, &request, &modalities, now);
+    let visitor = visitor(
+        participant,
+        request.participant_key,
+        &request,
+        &modalities,
+        now,
+    );
     let room = Room::open(Arc::clone(&front.house), facts, target, visitor, &mut rng)?;
 
     let expires = now.plus(i64::from(front.config.session.join_seconds) * 1_000);

@@ -20,7 +20,9 @@ impl<S: Send + Sync, T: core::str::FromStr> FromRequestParts<S> for Id<T> {
         let Path(text) = Path::<String>::from_request_parts(parts, state)
             .await
             .map_err(|_| Problem(ErrorCode::NotFound))?;
-        text.parse().map(Self).map_err(|_| Problem(ErrorCode::NotFound))
+        text.parse()
+            .map(Self)
+            .map_err(|_| Problem(ErrorCode::NotFound))
     }
 }
 

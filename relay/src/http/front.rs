@@ -88,7 +88,10 @@ impl Front {
 
     /// The tenant that a site belongs to.
     pub async fn tenant_of_site(&self, site: SiteId) -> Result<Tenant, ErrorCode> {
-        self.store.tenant_of_site(site).await.map_err(|e| code_of(&e))
+        self.store
+            .tenant_of_site(site)
+            .await
+            .map_err(|e| code_of(&e))
     }
 }
 

@@ -42,6 +42,8 @@ pub(super) fn page_policy(own: &Origin, framing: &Framing<'_>) -> HeaderValue {
 /// What is the same for every answer, where the endpoint has not said otherwise.
 pub(super) fn harden(headers: &mut HeaderMap) {
     let defaults = [
+        // Answers name people and sessions; what may be kept says so itself.
+        (header::CACHE_CONTROL, "no-store"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (

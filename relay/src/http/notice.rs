@@ -109,7 +109,12 @@ pub(super) async fn read(tenant: &Tenant, hash: &Hash32) -> Result<(Notice, Stri
 
 /// The wanted language, or its main language, or English, or the first.
 fn choose(site: &Site, wanted: &str) -> Option<Hash32> {
-    let main = |tag: &str| tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
+    let main = |tag: &str| {
+        tag.split('-')
+            .next()
+            .unwrap_or_default()
+            .to_ascii_lowercase()
+    };
     let exact = |tag: &str| tag.eq_ignore_ascii_case(wanted);
     let notices = &site.notices;
     notices

@@ -43,7 +43,9 @@ pub(super) async fn queue(
         first: true,
     };
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
-    Ok(Sse::new(desk.events()).keep_alive(keep_alive).into_response())
+    Ok(Sse::new(desk.events())
+        .keep_alive(keep_alive)
+        .into_response())
 }
 
 /// One open desk.

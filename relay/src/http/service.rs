@@ -4,12 +4,12 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::Router;
 use proto::ErrorCode;
 use tower::ServiceExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -108,10 +108,6 @@ async fn in_time(request: Request, next: Next) -> Response {
     }
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the shape that the panic layer asks for"
-)]
 fn panicked(_: Box<dyn std::any::Any + Send>) -> axum::http::Response<Body> {
     tracing::error!("a handler panicked");
     Problem(ErrorCode::Internal).into_response()
@@ -127,7 +123,10 @@ fn host(request: &Request) -> &str {
         .headers()
         .get(header::HOST)
         .and_then(|host| host.to_str().ok());
-    let uri = request.uri().authority().map(axum::http::uri::Authority::as_str);
+    let uri = request
+        .uri()
+        .authority()
+        .map(axum::http::uri::Authority::as_str);
     uri.or(header).unwrap_or_default()
 }
 

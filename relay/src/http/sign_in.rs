@@ -48,7 +48,10 @@ impl Passwords {
     }
 
     async fn check(&self, hash: String, password: Zeroizing<String>) -> Result<bool, ErrorCode> {
-        let _place = self.waiting.try_acquire().map_err(|_| ErrorCode::Overloaded)?;
+        let _place = self
+            .waiting
+            .try_acquire()
+            .map_err(|_| ErrorCode::Overloaded)?;
         let turn = Arc::clone(&self.working).acquire_owned().await;
         let turn = turn.map_err(|_| ErrorCode::Internal)?;
         let checked = tokio::task::spawn_blocking(move || {
@@ -153,9 +156,8 @@ async fn find(
 }
 
 fn cookie(value: &str, seconds: i64) -> Result<Response, Problem> {
-    let text = format!(
-        "{COOKIE}={value}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=Strict"
-    );
+    let text =
+        format!("{COOKIE}={value}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=Strict");
     let mut response = StatusCode::NO_CONTENT.into_response();
     let text = HeaderValue::try_from(text).map_err(|_| ErrorCode::Internal)?;
     response.headers_mut().insert(header::SET_COOKIE, text);

@@ -11,7 +11,9 @@ use super::durable::What;
 use super::effect::{Change, Effect, SocketId, Summary};
 use super::person::{Participant, Stage};
 use super::pseudonym::pseudonym;
-use super::state::{Admitted, Attaching, Claim, Claimed, Join, Phase, Resume, Room, Taken, to_frame};
+use super::state::{
+    Admitted, Attaching, Claim, Claimed, Join, Phase, Resume, Room, Taken, to_frame,
+};
 
 impl Room {
     /// An agent wants in: the first come, those who are asked, those who are in already.
@@ -36,7 +38,7 @@ impl Room {
         });
         let track = self.next_track;
         self.next_track += 1;
-        self.board_changed = true;
+        self.board.changed = true;
         self.settle(now);
         Ok(Claimed {
             site: self.facts.site,
@@ -134,7 +136,7 @@ impl Room {
             first: true,
             heard_again: false,
         });
-        self.board_changed = true;
+        self.board.changed = true;
         if let Some(staff) = staff {
             self.agent_came(now, who, staff, rng)?;
         }
@@ -203,7 +205,7 @@ impl Room {
                 self.asks.retain(|ask| ask.by != staff);
             }
         }
-        self.board_changed = true;
+        self.board.changed = true;
         Ok(())
     }
 
@@ -227,7 +229,10 @@ impl Room {
     }
 
     fn try_resume(&mut self, now: Millis, resume: Resume) -> Result<(), ErrorCode> {
-        if matches!(self.phase, Phase::Broken | Phase::Stopping | Phase::Finished) {
+        if matches!(
+            self.phase,
+            Phase::Broken | Phase::Stopping | Phase::Finished
+        ) {
             return Err(self.closed_reason());
         }
         let who = self
@@ -240,7 +245,7 @@ impl Room {
         let heard_again = person.name.is_empty();
         if heard_again {
             person.name = resume.name.unwrap_or_default();
-            self.board_changed = true;
+            self.board.changed = true;
         }
         let older = person.socket.take();
         let earlier = self.attaching.extract_if(.., |other| other.who == who);
@@ -291,7 +296,7 @@ impl Room {
         let track = person.track;
         let modalities = person.consent.modalities.clone();
         let shown = person.on_the_wire();
-        self.board_changed |= is_visitor;
+        self.board.changed |= is_visitor;
 
         let welcome = ServerMessage::Welcome {
             tenant: self.facts.tenant,
@@ -315,7 +320,9 @@ impl Room {
         };
         self.tell(who, &welcome);
         if self.facts.recording.is_some() {
-            let backlog = self.history.backlog(participant, attaching.have, self.durable);
+            let backlog = self
+                .history
+                .backlog(participant, attaching.have, self.durable);
             self.effects
                 .push_back(Effect::Backlog(socket, Box::new(backlog)));
         } else {
@@ -371,14 +378,15 @@ impl Room {
     }
 
     pub(super) fn gone(&mut self, now: Millis, socket: SocketId) {
-        self.attaching.retain(|attaching| attaching.socket != socket);
+        self.attaching
+            .retain(|attaching| attaching.socket != socket);
         let Some(who) = self.person_of(socket) else {
             return;
         };
         if let Some(person) = self.people.get_mut(who) {
             person.socket = None;
             person.gone_since = now;
-            self.board_changed |= !person.is_agent();
+            self.board.changed |= !person.is_agent();
         }
         self.tell_presence(who, false);
     }
@@ -399,10 +407,10 @@ impl Room {
     pub(super) fn show_on_board(&mut self) {
         let open = self.began && matches!(self.phase, Phase::Open);
         if open {
-            self.on_board = true;
+            self.board.shown = true;
             self.effects
                 .push_back(Effect::Board(Box::new(self.summary())));
-        } else if core::mem::take(&mut self.on_board) {
+        } else if core::mem::take(&mut self.board.shown) {
             self.effects.push_back(Effect::OffBoard);
         }
     }
@@ -414,7 +422,9 @@ impl Room {
             session: self.facts.session,
             site: self.facts.site,
             site_name: self.facts.site_name.clone(),
-            visitor: visitor.map(|person| person.name.clone()).unwrap_or_default(),
+            visitor: visitor
+                .map(|person| person.name.clone())
+                .unwrap_or_default(),
             online: visitor.is_some_and(|person| person.socket.is_some()),
             modalities: self.facts.modalities.clone(),
             recorded: self.facts.recording.is_some(),

@@ -174,7 +174,8 @@ impl Driver {
             Letter::Resume(letter) => {
                 let (resume, outlet) = *letter;
                 self.outlets.push((resume.socket, outlet));
-                self.room.handle(now, Command::Resume(Box::new(resume)), rng);
+                self.room
+                    .handle(now, Command::Resume(Box::new(resume)), rng);
             }
             Letter::Claim(letter) => {
                 let (claim, reply) = *letter;

@@ -119,7 +119,10 @@ impl Room {
         records: &mut Vec<Record>,
         rng: &mut impl CryptoRng,
     ) -> Result<(), ErrorCode> {
-        let target = self.target.as_ref().ok_or(ErrorCode::RecordingUnavailable)?;
+        let target = self
+            .target
+            .as_ref()
+            .ok_or(ErrorCode::RecordingUnavailable)?;
         let live: Vec<(ParticipantId, PublicKey)> = self
             .people
             .iter()
@@ -169,7 +172,8 @@ impl Room {
         self.ensure_key(who, rng)?;
         let person = self.people.get_mut(who).ok_or(ErrorCode::Internal)?;
         let sealer = person.sealer.as_mut().ok_or(ErrorCode::Internal)?;
-        let plaintext = zeroize::Zeroizing::new(event.to_padded().map_err(|_| ErrorCode::Internal)?);
+        let plaintext =
+            zeroize::Zeroizing::new(event.to_padded().map_err(|_| ErrorCode::Internal)?);
         let part = sealer.seal(&plaintext, rng).map_err(unsealed)?;
         let at = part.sealed_at();
         self.history.push_part(event.n(), part.clone());
@@ -225,7 +229,9 @@ impl Room {
             let mut records = Vec::new();
             if let Some(person) = self.people.get_mut(who) {
                 // Only the epoch: its wraps are made anew, and none stands twice.
-                person.prepared.retain(|record| matches!(record, Record::Epoch(_)));
+                person
+                    .prepared
+                    .retain(|record| matches!(record, Record::Epoch(_)));
             }
             self.wraps_for(who, &mut records, rng)?;
             self.send_out(records);
@@ -280,7 +286,7 @@ impl Room {
             person.prepared = Vec::new();
         }
         self.close_everyone(Some(ErrorCode::RecordingUnavailable));
-        self.board_changed = true;
+        self.board.changed = true;
         self.settle(now);
     }
 

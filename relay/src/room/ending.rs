@@ -36,7 +36,9 @@ impl Room {
             ),
         };
         self.seal_event(who, &event, rng)?;
-        let by = by.and_then(|who| self.people.get(who)).map(|person| person.id);
+        let by = by
+            .and_then(|who| self.people.get(who))
+            .map(|person| person.id);
         self.take(now, who, What::Ended { by });
         for index in 0..self.people.len() {
             self.end_track(index, rng)?;
@@ -50,19 +52,17 @@ impl Room {
             })));
         }
         self.phase = Phase::Ending;
-        self.board_changed = true;
+        self.board.changed = true;
         Ok(())
     }
 
     /// After a restart that found the record damaged: it ends at the last places that are whole.
     pub fn end_damaged(&mut self, now: Millis, rng: &mut impl CryptoRng) {
-        self.damaged = true;
-        self.places = self
+        let sealers = self
             .people
             .iter()
-            .filter_map(|person| person.sealer.as_ref())
-            .map(seal::TrackSealer::place)
-            .collect();
+            .filter_map(|person| person.sealer.as_ref());
+        self.cut = Some(sealers.map(seal::TrackSealer::place).collect());
         if let Err(code) = self.end(now, None, rng) {
             self.unsound(now, code);
         }
@@ -82,7 +82,9 @@ impl Room {
         }
         let sealer = self.people.get_mut(who).and_then(|p| p.sealer.as_mut());
         if let Some(sealer) = sealer {
-            let part = sealer.end(rng).map_err(|_| ErrorCode::RecordingUnavailable)?;
+            let part = sealer
+                .end(rng)
+                .map_err(|_| ErrorCode::RecordingUnavailable)?;
             self.outbox.push(Record::Part(part));
         }
         Ok(())
@@ -123,13 +125,13 @@ impl Room {
                 .map(seal::TrackSealer::manifest)
                 .collect(),
             gaps: Vec::new(),
-            ending: match by {
-                _ if self.damaged => Ending::Truncated {
+            ending: match (&self.cut, by) {
+                (Some(places), _) => Ending::Truncated {
                     cause: Cause::Damage,
-                    places: self.places.clone(),
+                    places: places.clone(),
                 },
-                Some(by) => Ending::Clean { by },
-                None => Ending::Abandoned {},
+                (None, Some(by)) => Ending::Clean { by },
+                (None, None) => Ending::Abandoned {},
             },
         };
         manifest
@@ -159,7 +161,7 @@ impl Room {
         for socket in sockets {
             self.effects.push_back(Effect::Close(socket, None));
         }
-        self.board_changed = true;
+        self.board.changed = true;
         if someone_is_away && self.house.after_end_ms > 0 {
             self.phase = Phase::Ended {
                 until: at.plus(self.house.after_end_ms),

@@ -3,8 +3,8 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use proto::wire::KeyWrap;
 use proto::ParticipantId;
+use proto::wire::KeyWrap;
 use seal::Part;
 use seal::spool::{Epoch, TrackWrap};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -54,21 +54,27 @@ impl History {
 
     pub(super) fn push_epoch(&mut self, epoch: &Epoch) {
         for live in &epoch.live {
-            self.wraps.entry(live.participant).or_default().push(KeyWrap {
-                track: epoch.track,
-                epoch: epoch.epoch,
-                wrap: live.wrap.clone(),
-            });
+            self.wraps
+                .entry(live.participant)
+                .or_default()
+                .push(KeyWrap {
+                    track: epoch.track,
+                    epoch: epoch.epoch,
+                    wrap: live.wrap.clone(),
+                });
         }
     }
 
     pub(super) fn push_wraps(&mut self, wraps: &[TrackWrap]) {
         for wrap in wraps {
-            self.wraps.entry(wrap.participant).or_default().push(KeyWrap {
-                track: wrap.track,
-                epoch: wrap.epoch,
-                wrap: wrap.wrap.clone(),
-            });
+            self.wraps
+                .entry(wrap.participant)
+                .or_default()
+                .push(KeyWrap {
+                    track: wrap.track,
+                    epoch: wrap.epoch,
+                    wrap: wrap.wrap.clone(),
+                });
         }
     }
 

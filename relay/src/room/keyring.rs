@@ -19,7 +19,9 @@ pub enum KeyringError {
         refused: usize,
     },
     /// No intake key that the pinned recorder key has signed.
-    #[error("no intake key is signed by the pinned recorder key; is the recorder running, and `recorder_key` its key?")]
+    #[error(
+        "no intake key is signed by the pinned recorder key; is the recorder running, and `recorder_key` its key?"
+    )]
     NoIntakeKey,
     /// The store did not answer.
     #[error(transparent)]
@@ -97,9 +99,7 @@ impl Keyring {
         key.ok_or(KeyringError::NoIntakeKey)
     }
 
-    fn checked(
-        &self,
-    ) -> std::sync::MutexGuard<'_, HashMap<TenantId, (Millis, Arc<SealTarget>)>> {
+    fn checked(&self) -> std::sync::MutexGuard<'_, HashMap<TenantId, (Millis, Arc<SealTarget>)>> {
         self.checked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -98,7 +98,8 @@ impl Lobby {
         let mut ahead = None;
         if summary.waiting && summary.taken.is_empty() {
             if !board.waiting.contains_key(&place) {
-                let before = u32::try_from(board.waiting.range(..place).count()).unwrap_or(u32::MAX);
+                let before =
+                    u32::try_from(board.waiting.range(..place).count()).unwrap_or(u32::MAX);
                 board.waiting.insert(place, before);
                 ahead = Some(before);
             }
@@ -143,7 +144,9 @@ impl Lobby {
         for (session, ahead) in moved {
             if let Some(room) = self.room(session) {
                 // A full mailbox hears it the next time.
-                let _ = room.mailbox.try_send(Letter::Command(Command::Ahead(ahead)));
+                let _ = room
+                    .mailbox
+                    .try_send(Letter::Command(Command::Ahead(ahead)));
             }
         }
     }
@@ -197,7 +200,8 @@ impl Lobby {
                 view.waiting.push(entry(summary, Some(offer)));
             }
         }
-        view.waiting.sort_by_key(|entry| (entry.since, entry.session));
+        view.waiting
+            .sort_by_key(|entry| (entry.since, entry.session));
         view.mine.sort_by_key(|entry| (entry.since, entry.session));
         view.colleagues = colleagues
             .iter()

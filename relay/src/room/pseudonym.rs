@@ -18,7 +18,9 @@ const BIRDS: [&str; 32] = [
 pub fn pseudonym(rng: &mut impl Rng) -> String {
     let number = rng.next_u32() as usize;
     let colour = COLOURS.get(number % COLOURS.len()).unwrap_or(&"Blue");
-    let bird = BIRDS.get(number / COLOURS.len() % BIRDS.len()).unwrap_or(&"Heron");
+    let bird = BIRDS
+        .get(number / COLOURS.len() % BIRDS.len())
+        .unwrap_or(&"Heron");
     format!("{colour} {bird}")
 }
 
@@ -51,7 +53,10 @@ mod tests {
 
     #[test]
     fn a_name_is_trimmed_and_a_blank_one_counts_as_none() {
-        assert_eq!(accepted(Some("  Åsa 佐藤 ")), Some(Some("Åsa 佐藤".to_owned())));
+        assert_eq!(
+            accepted(Some("  Åsa 佐藤 ")),
+            Some(Some("Åsa 佐藤".to_owned()))
+        );
         assert_eq!(accepted(Some("   ")), Some(None));
         assert_eq!(accepted(None), Some(None));
         assert_eq!(accepted(Some(&"x".repeat(60))), Some(Some("x".repeat(60))));

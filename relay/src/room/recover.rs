@@ -44,7 +44,11 @@ impl Room {
         } = unfinished;
         let mut room = Self::empty(house, facts, target);
         people.sort_by_key(|person| person.track);
-        room.next_track = people.iter().map(|person| person.track + 1).max().unwrap_or(1);
+        room.next_track = people
+            .iter()
+            .map(|person| person.track + 1)
+            .max()
+            .unwrap_or(1);
         for mut person in people {
             // Who has no track had not joined, and their join token is gone.
             let Some(track) = recording.tracks.get(&person.track) else {
@@ -62,7 +66,11 @@ impl Room {
             }
             room.people.push(person);
         }
-        if room.people.first().is_none_or(|person| person.role != Role::Visitor) {
+        if room
+            .people
+            .first()
+            .is_none_or(|person| person.role != Role::Visitor)
+        {
             return Err(ErrorCode::Internal);
         }
         for part in parts {
@@ -75,7 +83,7 @@ impl Room {
         // No key of before is left: every track begins a new epoch with its next event.
         room.roster = 1;
         room.began = true;
-        room.board_changed = true;
+        room.board.changed = true;
         room.settle(now);
         Ok(room)
     }

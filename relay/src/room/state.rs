@@ -154,6 +154,15 @@ pub(super) struct Taken {
     pub(super) until: Millis,
 }
 
+/// What the desk sees of a room.
+#[derive(Debug, Default)]
+pub(super) struct Board {
+    /// It is to be shown anew.
+    pub(super) changed: bool,
+    /// It stands there.
+    pub(super) shown: bool,
+}
+
 /// One conversation.
 #[derive(Debug)]
 pub struct Room {
@@ -180,11 +189,9 @@ pub struct Room {
     pub(super) began: bool,
     pub(super) ahead: u32,
     pub(super) phase: Phase,
-    pub(super) board_changed: bool,
-    pub(super) on_board: bool,
+    pub(super) board: Board,
     /// Where the whole parts of a damaged record end.
-    pub(super) damaged: bool,
-    pub(super) places: Vec<manifest::Place>,
+    pub(super) cut: Option<Vec<manifest::Place>>,
     pub(super) end: Option<(u64, Millis, Option<ParticipantId>)>,
     pub(super) effects: VecDeque<Effect>,
 }
@@ -229,10 +236,8 @@ impl Room {
             began: false,
             ahead: 0,
             phase: Phase::Open,
-            board_changed: false,
-            on_board: false,
-            damaged: false,
-            places: Vec::new(),
+            board: Board::default(),
+            cut: None,
             end: None,
             effects: VecDeque::new(),
         }
@@ -285,7 +290,7 @@ impl Room {
             self.close_everyone(Some(ErrorCode::ShuttingDown));
             self.finish();
         }
-        if core::mem::take(&mut self.board_changed) {
+        if core::mem::take(&mut self.board.changed) {
             self.show_on_board();
         }
     }
@@ -318,17 +323,18 @@ impl Room {
     pub(super) fn finish(&mut self) {
         if self.phase != Phase::Finished {
             self.phase = Phase::Finished;
-            self.board_changed = true;
+            self.board.changed = true;
             self.effects.push_back(Effect::Finished);
         }
     }
 
     pub(super) fn close_everyone(&mut self, code: Option<ErrorCode>) {
         let waiting = core::mem::take(&mut self.attaching);
-        let sockets = waiting
-            .into_iter()
-            .map(|attaching| attaching.socket)
-            .chain(self.people.iter_mut().filter_map(|person| person.socket.take()));
+        let sockets = waiting.into_iter().map(|attaching| attaching.socket).chain(
+            self.people
+                .iter_mut()
+                .filter_map(|person| person.socket.take()),
+        );
         for socket in sockets {
             self.effects.push_back(Effect::Close(socket, code));
         }

@@ -1,8 +1,8 @@
 //! What people in a room send: messages, signals, marks, and agents' orders.
 
 use proto::event::{ChatEvent, LeaveReason};
-use proto::wire::{ClientMessage, ServerMessage};
 use proto::notice::Modality;
+use proto::wire::{ClientMessage, ServerMessage};
 use proto::{ErrorCode, Millis, StaffId};
 use rand_core::CryptoRng;
 
@@ -27,7 +27,11 @@ impl Room {
             ClientMessage::Say { cid, .. } => Some(*cid),
             _ => None,
         };
-        if self.people.get(who).is_none_or(|person| person.stage != Stage::In) {
+        if self
+            .people
+            .get(who)
+            .is_none_or(|person| person.stage != Stage::In)
+        {
             return;
         }
         let done = match message {
@@ -207,7 +211,7 @@ impl Room {
             by_name,
             handover,
         });
-        self.board_changed = true;
+        self.board.changed = true;
         Ok(())
     }
 

@@ -150,17 +150,31 @@ mod tests {
             .unwrap();
 
         let mut spend = |token: &Token, site, door, at| {
-            tickets.spend(token, site, door, at).map(|ticket| ticket.session)
+            tickets
+                .spend(token, site, door, at)
+                .map(|ticket| ticket.session)
         };
-        assert_eq!(spend(&token(2), site, Door::Widget, now), Err(ErrorCode::TokenInvalid));
-        assert_eq!(spend(&token(1), other, Door::Widget, now), Err(ErrorCode::TokenInvalid));
-        assert_eq!(spend(&token(1), site, Door::Desk, now), Err(ErrorCode::OriginRefused));
+        assert_eq!(
+            spend(&token(2), site, Door::Widget, now),
+            Err(ErrorCode::TokenInvalid)
+        );
+        assert_eq!(
+            spend(&token(1), other, Door::Widget, now),
+            Err(ErrorCode::TokenInvalid)
+        );
+        assert_eq!(
+            spend(&token(1), site, Door::Desk, now),
+            Err(ErrorCode::OriginRefused)
+        );
         assert_eq!(
             spend(&token(1), site, Door::Widget, now.plus(60_000)),
             Err(ErrorCode::TokenExpired)
         );
         assert!(spend(&token(1), site, Door::Widget, now.plus(59_999)).is_ok());
-        assert_eq!(spend(&token(1), site, Door::Widget, now), Err(ErrorCode::TokenUsed));
+        assert_eq!(
+            spend(&token(1), site, Door::Widget, now),
+            Err(ErrorCode::TokenUsed)
+        );
     }
 
     #[test]
@@ -169,11 +183,17 @@ mod tests {
         let mut tickets = Tickets::new(2);
         let now = Millis(0);
         for byte in 1..=2 {
-            tickets.issue(&token(byte), ticket(site), now.plus(1), now).unwrap();
+            tickets
+                .issue(&token(byte), ticket(site), now.plus(1), now)
+                .unwrap();
         }
         let full = tickets.issue(&token(3), ticket(site), now.plus(1), now);
         assert_eq!(full, Err(ErrorCode::Overloaded));
         let later = now.plus(REMEMBERED_MS + 2);
-        assert!(tickets.issue(&token(3), ticket(site), later.plus(1), later).is_ok());
+        assert!(
+            tickets
+                .issue(&token(3), ticket(site), later.plus(1), later)
+                .is_ok()
+        );
     }
 }

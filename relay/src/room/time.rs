@@ -1,7 +1,7 @@
 //! What time does to a room.
 
-use proto::event::LeaveReason;
 use proto::Millis;
+use proto::event::LeaveReason;
 use rand_core::CryptoRng;
 
 use super::effect::{Change, Effect};
@@ -33,14 +33,12 @@ impl Room {
     /// Time has passed.
     pub fn tick(&mut self, now: Millis, rng: &mut impl CryptoRng) {
         match self.phase {
-            Phase::Open if !self.began => {
-                if now >= self.give_up_at() {
-                    self.effects
-                        .push_back(Effect::Keep(Change::Ended(now.whole_seconds())));
-                    self.finish();
-                }
+            Phase::Open if self.began => self.tick_open(now, rng),
+            Phase::Open if now >= self.give_up_at() => {
+                self.effects
+                    .push_back(Effect::Keep(Change::Ended(now.whole_seconds())));
+                self.finish();
             }
-            Phase::Open => self.tick_open(now, rng),
             Phase::Ended { until } if now >= until => self.finish(),
             _ => {}
         }
@@ -50,7 +48,7 @@ impl Room {
     fn tick_open(&mut self, now: Millis, rng: &mut impl CryptoRng) {
         let before = self.taken.len();
         self.taken.retain(|taken| now < taken.until);
-        self.board_changed |= self.taken.len() != before;
+        self.board.changed |= self.taken.len() != before;
         for who in 0..self.people.len() {
             let Some(person) = self.people.get(who) else {
                 break;

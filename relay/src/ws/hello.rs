@@ -138,7 +138,8 @@ impl Unidentified {
             .ok_or(ErrorCode::ResumeStale)?;
         let Some(room) = self.front.lobby.room(resumed.session) else {
             let session = tenant.session(resumed.session).await;
-            let ended = matches!(session, Ok(Some(session)) if session.state == SessionState::Ended);
+            let ended =
+                matches!(session, Ok(Some(session)) if session.state == SessionState::Ended);
             return Err(if ended {
                 ErrorCode::SessionEnded
             } else {

@@ -88,10 +88,15 @@ mod tests {
         let mut pace = Pace::new(1);
         let now = Millis(1_000_000);
         pace.take(now).unwrap();
-        let codes: Vec<_> = (0..=STRIKES).map(|_| pace.take(now).unwrap_err().code).collect();
+        let codes: Vec<_> = (0..=STRIKES)
+            .map(|_| pace.take(now).unwrap_err().code)
+            .collect();
         assert_eq!(codes.first(), Some(&ErrorCode::RateLimited));
         assert_eq!(codes.last(), Some(&ErrorCode::Flooding));
         assert!(pace.take(now.plus(60_001)).is_ok());
-        assert_eq!(pace.take(now.plus(60_001)).unwrap_err().code, ErrorCode::RateLimited);
+        assert_eq!(
+            pace.take(now.plus(60_001)).unwrap_err().code,
+            ErrorCode::RateLimited
+        );
     }
 }

@@ -16,9 +16,9 @@ use tokio_tungstenite::tungstenite::{Bytes, Message};
 
 use super::connection::Verdict;
 use super::hello::{Identified, Unidentified};
-use crate::http::stream::Stream;
 use crate::clock::Clock;
 use crate::config::Limits;
+use crate::http::stream::Stream;
 use crate::room::driver::{Letter, Out};
 use crate::room::state::{Command, error_frame};
 use crate::telemetry::counted;
@@ -99,7 +99,7 @@ impl Socket {
             match self.ws.next().await {
                 Some(Ok(Message::Text(text))) => return Ok(text),
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                other => return Err(end_of(other)),
+                other => return Err(end_of(other.as_ref())),
             }
         }
     }
@@ -147,7 +147,7 @@ impl Socket {
                     let text = match frame {
                         Some(Ok(Message::Text(text))) => text,
                         Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
-                        other => return end_of(other),
+                        other => return end_of(other.as_ref()),
                     };
                     if let Err(end) = self.take(identified, &text).await {
                         return end;
@@ -259,13 +259,14 @@ impl Socket {
 }
 
 /// What the end of the client's frames, or one that is no text, comes to.
-fn end_of(frame: Option<Result<Message, Error>>) -> End {
+fn end_of(frame: Option<&Result<Message, Error>>) -> End {
     match frame {
-        Some(Ok(Message::Binary(_))) => End::Close(Some(ErrorCode::Malformed)),
+        Some(Ok(Message::Binary(_)) | Err(Error::Utf8(_))) => {
+            End::Close(Some(ErrorCode::Malformed))
+        }
         Some(Err(Error::Capacity(CapacityError::MessageTooLong { .. }))) => {
             End::Close(Some(ErrorCode::TooLarge))
         }
-        Some(Err(Error::Utf8(_))) => End::Close(Some(ErrorCode::Malformed)),
         _ => End::Gone,
     }
 }

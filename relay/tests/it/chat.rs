@@ -2,9 +2,9 @@
 
 use proto::wire::ServerMessage;
 
+use crate::world::World;
 use crate::world::agent::sign_in;
 use crate::world::visitor::{Person, arrive};
-use crate::world::World;
 
 fn session(person: &Person) -> proto::SessionId {
     let ServerMessage::Welcome { session, .. } = person.welcome else {

@@ -26,7 +26,11 @@ async fn the_gate_shows_the_notice_that_its_hash_names() {
     assert_eq!(view.modalities, [Modality::Chat]);
     assert!(!view.staffed);
 
-    let path = format!("/api/v1/sites/{}/notices/{}", world.client().site, view.notice);
+    let path = format!(
+        "/api/v1/sites/{}/notices/{}",
+        world.client().site,
+        view.notice
+    );
     let exact = get(relay.port, WIDGET, &path).await;
     assert_eq!(exact.body, view.notice_json.as_bytes());
     assert!(exact.headers.get("set-cookie").is_none());
@@ -42,7 +46,16 @@ async fn agreeing_gives_a_signed_receipt_that_keeps_consent_and_acknowledgement_
     assert_eq!(answer.status, 201);
     let consent: ConsentResponse = answer.json();
     assert!(consent.join_expires_in <= 60);
-    let node = PublicKey(relay.running.front().house.node.key.verifying_key().to_bytes());
+    let node = PublicKey(
+        relay
+            .running
+            .front()
+            .house
+            .node
+            .key
+            .verifying_key()
+            .to_bytes(),
+    );
     let receipt: Receipt = consent.receipt.verify(&node).unwrap();
     assert_eq!(receipt.session, consent.session);
     assert_eq!(receipt.record_id, consent.participant);
@@ -61,8 +74,18 @@ async fn agreeing_gives_a_signed_receipt_that_keeps_consent_and_acknowledgement_
             ("recording", ReceiptEvent::Acknowledged),
         ]
     );
-    let tenant = relay.running.front().store.tenant(client.tenant).await.unwrap();
-    let kept = tenant.consent_of(consent.participant).await.unwrap().unwrap();
+    let tenant = relay
+        .running
+        .front()
+        .store
+        .tenant(client.tenant)
+        .await
+        .unwrap();
+    let kept = tenant
+        .consent_of(consent.participant)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(kept.modalities, [Modality::Chat]);
     assert_eq!(kept.choice, RecordingChoice::Acknowledged);
     relay.stop().await;
@@ -97,7 +120,13 @@ async fn what_is_not_offered_cannot_be_agreed_to_and_leaves_no_session() {
     let unknown = agree(relay.port, elsewhere, &right).await;
     assert_eq!(unknown.refusal(), ErrorCode::NotFound);
 
-    let tenant = relay.running.front().store.tenant(client.tenant).await.unwrap();
+    let tenant = relay
+        .running
+        .front()
+        .store
+        .tenant(client.tenant)
+        .await
+        .unwrap();
     assert!(tenant.unfinished_sessions().await.unwrap().is_empty());
     relay.stop().await;
 }
@@ -108,10 +137,19 @@ async fn a_new_notice_must_be_read_before_anything_else() {
     let relay = world.start().await;
     let client = world.client();
     let old = request(client, x25519());
-    let tenant = relay.running.front().store.tenant(client.tenant).await.unwrap();
+    let tenant = relay
+        .running
+        .front()
+        .store
+        .tenant(client.tenant)
+        .await
+        .unwrap();
     let new = crate::world::notice("2", RecordingMode::Required);
     let bytes = serde_json::to_vec(&new).unwrap();
-    tenant.publish_notice(client.site, &bytes, Millis(1_000)).await.unwrap();
+    tenant
+        .publish_notice(client.site, &bytes, Millis(1_000))
+        .await
+        .unwrap();
     let refused = agree(relay.port, client.site, &old).await;
     assert_eq!(refused.refusal(), ErrorCode::NoticeOutdated);
     assert_ne!(notice_view(relay.port, client).await.notice, client.notice);
@@ -122,7 +160,9 @@ async fn a_new_notice_must_be_read_before_anything_else() {
 async fn a_join_token_is_good_once_for_a_minute_and_at_its_own_site() {
     let mut world = World::new().await;
     let store = world.store().await;
-    world.add_client(&store, "other", RecordingMode::Required).await;
+    world
+        .add_client(&store, "other", RecordingMode::Required)
+        .await;
     store.close().await;
     let clock = Clock::manual(Millis(1_800_000_000_000));
     let relay = world.start_with(clock.clone()).await;
@@ -132,8 +172,9 @@ async fn a_join_token_is_good_once_for_a_minute_and_at_its_own_site() {
         token: consent.join.clone(),
         name: None,
     };
-    let consent: ConsentResponse =
-        agree(relay.port, client.site, &request(client, x25519())).await.json();
+    let consent: ConsentResponse = agree(relay.port, client.site, &request(client, x25519()))
+        .await
+        .json();
 
     let mut foreign = Socket::open(relay.port, WIDGET, "").await;
     foreign.hello(&join(&consent, world.clients[1].site)).await;
@@ -141,13 +182,17 @@ async fn a_join_token_is_good_once_for_a_minute_and_at_its_own_site() {
 
     let mut first = Socket::open(relay.port, WIDGET, "").await;
     first.hello(&join(&consent, client.site)).await;
-    assert!(matches!(first.next().await, Some(ServerMessage::Welcome { .. })));
+    assert!(matches!(
+        first.next().await,
+        Some(ServerMessage::Welcome { .. })
+    ));
     let mut second = Socket::open(relay.port, WIDGET, "").await;
     second.hello(&join(&consent, client.site)).await;
     assert_eq!(second.refusal().await, ErrorCode::TokenUsed);
 
-    let consent: ConsentResponse =
-        agree(relay.port, client.site, &request(client, x25519())).await.json();
+    let consent: ConsentResponse = agree(relay.port, client.site, &request(client, x25519()))
+        .await
+        .json();
     clock.advance(60_000);
     let mut late = Socket::open(relay.port, WIDGET, "").await;
     late.hello(&join(&consent, client.site)).await;
@@ -198,22 +243,47 @@ async fn only_pages_of_the_sites_own_origins_may_frame_the_widget() {
     let frame = get(relay.port, WIDGET, &format!("/frame/{site}")).await;
     assert_eq!(frame.status, 200);
     let policy = frame.header("content-security-policy");
-    assert!(policy.ends_with(&format!("frame-ancestors {SHOP}")), "{policy}");
+    assert!(
+        policy.ends_with(&format!("frame-ancestors {SHOP}")),
+        "{policy}"
+    );
     assert!(policy.contains("default-src 'none'"));
     assert!(policy.contains("require-trusted-types-for 'script'"));
     assert!(frame.headers.get("set-cookie").is_none());
 
-    let unlisted = get(relay.port, WIDGET, &format!("/frame/{}", SiteId::random(&mut rng()))).await;
+    let unlisted = get(
+        relay.port,
+        WIDGET,
+        &format!("/frame/{}", SiteId::random(&mut rng())),
+    )
+    .await;
     assert_eq!(unlisted.status, 404);
-    assert!(unlisted.header("content-security-policy").ends_with("frame-ancestors 'none'"));
+    assert!(
+        unlisted
+            .header("content-security-policy")
+            .ends_with("frame-ancestors 'none'")
+    );
     let desk = get(relay.port, DESK, "/").await;
     assert_eq!(desk.status, 200);
-    assert!(desk.header("content-security-policy").ends_with("frame-ancestors 'none'"));
+    assert!(
+        desk.header("content-security-policy")
+            .ends_with("frame-ancestors 'none'")
+    );
     let launcher = get(relay.port, WIDGET, "/launch.js").await;
     assert_eq!(launcher.status, 200);
-    assert_eq!(launcher.header("cross-origin-resource-policy"), "cross-origin");
-    assert_eq!(launcher.header("content-type"), "text/javascript; charset=utf-8");
-    for path in ["/assets/../Cargo.toml", "/assets/widget/..%2f..%2fCargo.toml", "/assets/lib/model.d.ts"] {
+    assert_eq!(
+        launcher.header("cross-origin-resource-policy"),
+        "cross-origin"
+    );
+    assert_eq!(
+        launcher.header("content-type"),
+        "text/javascript; charset=utf-8"
+    );
+    for path in [
+        "/assets/../Cargo.toml",
+        "/assets/widget/..%2f..%2fCargo.toml",
+        "/assets/lib/model.d.ts",
+    ] {
         assert_eq!(get(relay.port, WIDGET, path).await.status, 404, "{path}");
     }
     relay.stop().await;
@@ -231,8 +301,7 @@ async fn only_the_hosts_own_pages_may_post_or_open_a_socket() {
         let headers = [("origin", origin)];
         let refused = send(relay.port, WIDGET, "POST", &path, &headers, body.clone()).await;
         assert_eq!(refused.refusal(), ErrorCode::OriginRefused, "{origin}");
-        let Err(refused) =
-            Socket::open_with(relay.port, WIDGET, origin, "vestibule.v1", "").await
+        let Err(refused) = Socket::open_with(relay.port, WIDGET, origin, "vestibule.v1", "").await
         else {
             panic!("a socket from {origin}");
         };
@@ -248,7 +317,10 @@ async fn only_the_hosts_own_pages_may_post_or_open_a_socket() {
         assert_eq!(code(&refused), ErrorCode::UnsupportedVersion);
     }
     // A path of one host is nothing on another, and nothing answers to a strange name.
-    assert_eq!(post(relay.port, DESK, &path, "", &()).await.refusal(), ErrorCode::NotFound);
+    assert_eq!(
+        post(relay.port, DESK, &path, "", &()).await.refusal(),
+        ErrorCode::NotFound
+    );
     let strange = get(relay.port, "evil.example", "/launch.js").await;
     assert_eq!(strange.refusal(), ErrorCode::NotFound);
     relay.stop().await;
@@ -263,7 +335,11 @@ fn code(response: &Response<Option<Vec<u8>>>) -> ErrorCode {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_address_may_ask_so_often_and_a_forwarding_header_does_not_help() {
-    let world = World::with(RecordingMode::Required, "[limits]\nconsents_per_minute = 2\n").await;
+    let world = World::with(
+        RecordingMode::Required,
+        "[limits]\nconsents_per_minute = 2\n",
+    )
+    .await;
     let relay = world.start().await;
     let client = world.client();
     let path = format!("/api/v1/sites/{}/consents", client.site);
@@ -283,8 +359,7 @@ async fn one_address_may_ask_so_often_and_a_forwarding_header_does_not_help() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn behind_a_configured_proxy_the_last_forwarded_address_counts() {
-    let settings =
-        "[limits]\nconsents_per_minute = 1\n[listen.forwarded]\nheader = \"x-forwarded-for\"\nfrom = [\"127.0.0.1\"]\n";
+    let settings = "[limits]\nconsents_per_minute = 1\n[listen.forwarded]\nheader = \"x-forwarded-for\"\nfrom = [\"127.0.0.1\"]\n";
     let world = World::with(RecordingMode::Required, settings).await;
     let relay = world.start().await;
     let client = world.client();

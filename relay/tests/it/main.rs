@@ -1,10 +1,20 @@
 //! The relay as its users meet it: the real application over real sockets, with the real store
 //! (SQLite) and the real spool.
-#![expect(clippy::panic, clippy::missing_panics_doc, reason = "tests panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "what goes wrong in a test is to fail it"
+)]
 
 mod world;
 
+mod bad_input;
 mod chat;
+mod command_line;
 mod desk;
+mod failing_disk;
 mod gate;
+mod quiet_logs;
 mod rooms;
+mod weight;

@@ -312,7 +312,9 @@ impl Model {
             self.write(&records);
         }
         // The folder's lock goes with the writer's thread.
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
         runtime.block_on(self.spool.take().unwrap().close());
         let (spool, mut recovered) = open(&self.folder);
         let recording = recovered
@@ -413,7 +415,10 @@ impl Model {
                 }
                 if !more {
                     let kept = person.acknowledged.clone();
-                    let lost = person.said.iter().filter(|(cid, _)| !kept.contains_key(cid));
+                    let lost = person
+                        .said
+                        .iter()
+                        .filter(|(cid, _)| !kept.contains_key(cid));
                     return lost.map(|(cid, text)| (who, *cid, text.clone())).collect();
                 }
             }
@@ -446,7 +451,11 @@ impl Model {
     /// Everything becomes durable, everyone returns; then the record itself is read.
     pub(crate) fn check_to_the_end(&mut self) {
         self.settle_everything();
-        assert_eq!(self.people[0].have(), self.on_disk, "the visitor misses something");
+        assert_eq!(
+            self.people[0].have(),
+            self.on_disk,
+            "the visitor misses something"
+        );
         self.kill(true);
         self.settle_everything();
         // The visitor was there from the beginning, so every key was wrapped to them.
@@ -487,7 +496,8 @@ impl Model {
 impl Someone {
     /// The last place without a gap.
     fn have(&self) -> u64 {
-        (1..).take_while(|n| self.seen.contains_key(n)).count() as u64
+        let places = 1..=u64::MAX;
+        places.take_while(|n| self.seen.contains_key(n)).count() as u64
     }
 
     fn sees(&mut self, n: u64, what: String, on_disk: u64) {

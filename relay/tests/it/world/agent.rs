@@ -1,9 +1,9 @@
 //! An agent at the desk.
 
+use proto::SessionId;
 use proto::consent::RecordingChoice;
 use proto::desk::{AcceptRequest, AcceptResponse, QueueView, SignIn};
 use proto::wire::Hello;
-use proto::SessionId;
 
 use super::browser::x25519_pair;
 use super::http::{Answer, get, post, send};
@@ -29,20 +29,37 @@ pub(crate) async fn try_sign_in(port: u16, client: &str, name: &str, password: &
 pub(crate) async fn sign_in(port: u16, client: &Client, name: &str) -> Agent {
     let answer = try_sign_in(port, &client.slug, name, PASSWORD).await;
     assert_eq!(answer.status, 204, "{:?}", answer.body);
-    let cookie = answer.header("set-cookie").split(';').next().unwrap().to_owned();
+    let cookie = answer
+        .header("set-cookie")
+        .split(';')
+        .next()
+        .unwrap()
+        .to_owned();
     Agent { cookie, port }
 }
 
 impl Agent {
     pub(crate) async fn get(&self, path: &str) -> Answer {
-        send(self.port, DESK, "GET", path, &[("cookie", &self.cookie)], "").await
+        send(
+            self.port,
+            DESK,
+            "GET",
+            path,
+            &[("cookie", &self.cookie)],
+            "",
+        )
+        .await
     }
 
     pub(crate) async fn post(&self, path: &str, body: &impl serde::Serialize) -> Answer {
         post(self.port, DESK, path, &self.cookie, body).await
     }
 
-    pub(crate) async fn try_accept(&self, session: SessionId, recording: RecordingChoice) -> Answer {
+    pub(crate) async fn try_accept(
+        &self,
+        session: SessionId,
+        recording: RecordingChoice,
+    ) -> Answer {
         let request = AcceptRequest {
             participant_key: x25519(),
             recording,
@@ -53,7 +70,8 @@ impl Agent {
 
     /// Accepts a session and joins it.
     pub(crate) async fn accept(&self, session: SessionId) -> Person {
-        self.accept_with(session, RecordingChoice::Acknowledged).await
+        self.accept_with(session, RecordingChoice::Acknowledged)
+            .await
     }
 
     pub(crate) async fn accept_with(
@@ -97,7 +115,9 @@ pub(crate) struct Events {
 impl Events {
     async fn open(port: u16, cookie: &str) -> Self {
         use tokio::io::AsyncWriteExt as _;
-        let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port))
+            .await
+            .unwrap();
         let request = format!(
             "GET /api/v1/queue HTTP/1.1\r\nhost: {DESK}\r\ncookie: {cookie}\r\naccept: text/event-stream\r\n\r\n"
         );
@@ -125,7 +145,8 @@ impl Events {
                 .expect("no event for ten seconds")
                 .unwrap();
             assert!(count > 0, "the stream ended: {}", self.read);
-            self.read.push_str(std::str::from_utf8(&buffer[..count]).unwrap());
+            self.read
+                .push_str(std::str::from_utf8(&buffer[..count]).unwrap());
         }
     }
 

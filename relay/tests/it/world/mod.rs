@@ -8,9 +8,9 @@ pub(crate) mod wire;
 
 use std::path::PathBuf;
 
+use argon2::Argon2;
 use argon2::password_hash::PasswordHasher as _;
 use argon2::password_hash::phc::PasswordHash;
-use argon2::Argon2;
 use ed25519_dalek::SigningKey;
 use getrandom::SysRng;
 use proto::dsse::Document as _;

@@ -18,7 +18,6 @@ pub(crate) struct Person {
     pub(crate) name: String,
     pub(crate) resume: Token,
     pub(crate) recording: Option<RecordingId>,
-    pub(crate) last: u64,
     pub(crate) welcome: ServerMessage,
     /// What was handed back, opened, by `n`.
     pub(crate) opened: Vec<(ParticipantId, ChatEvent)>,
@@ -89,7 +88,6 @@ impl Person {
             participant,
             ref name,
             ref resume,
-            last,
             ..
         } = frame
         else {
@@ -101,7 +99,6 @@ impl Person {
             name: name.clone(),
             resume: resume.clone(),
             recording,
-            last,
             welcome: frame,
             opened: Vec::new(),
             site,

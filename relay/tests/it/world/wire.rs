@@ -100,6 +100,16 @@ impl Socket {
         }
     }
 
+    /// The next frame that `pick` wants, refusals among them.
+    pub(crate) async fn until_frame<T>(&mut self, pick: impl Fn(&ServerMessage) -> Option<T>) -> T {
+        loop {
+            let frame = self.next().await.expect("the socket was closed");
+            if let Some(found) = pick(&frame) {
+                return found;
+            }
+        }
+    }
+
     /// Waits for a refusal after which the socket stays.
     pub(crate) async fn until_error(&mut self) -> ErrorCode {
         loop {
@@ -138,7 +148,10 @@ impl Socket {
     /// Waits for an ordinary close.
     pub(crate) async fn closed(&mut self) {
         loop {
-            match timeout(Duration::from_secs(10), self.ws.next()).await.unwrap() {
+            match timeout(Duration::from_secs(10), self.ws.next())
+                .await
+                .unwrap()
+            {
                 Some(Ok(Message::Close(Some(close)))) => {
                     assert_eq!(u16::from(close.code), 1000);
                     return;

@@ -1,0 +1,102 @@
+//! No log line holds an address, a name, a text or a token: a whole session, and what goes wrong,
+//! with every line at the finest level held against the marks.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use proto::wire::ClientMessage;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::desk::session;
+use crate::world::agent::{sign_in, try_sign_in};
+use crate::world::visitor::{agree, arrive, request};
+use crate::world::wire::Socket;
+use crate::world::{WIDGET, World, x25519};
+
+/// Everything that is logged.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Self;
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+/// What stands in `text` that may not: each mark, and anything like an address.
+fn found(text: &str, marks: &[&str]) -> Vec<String> {
+    let marked = marks.iter().filter(|mark| text.contains(**mark));
+    let words = text.split(|c: char| !(c.is_ascii_hexdigit() || c == '.' || c == ':'));
+    let addresses = words.filter(|word| {
+        let word = word.trim_matches(|c| c == '.' || c == ':');
+        let socket = word.parse::<std::net::SocketAddr>().is_ok();
+        socket || word.parse::<std::net::IpAddr>().is_ok()
+    });
+    marked
+        .map(|mark| (*mark).to_owned())
+        .chain(addresses.map(str::to_owned))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_log_line_of_a_session_holds_an_address_a_name_a_text_or_a_token() {
+    let lines = Lines::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(lines.clone())
+        .finish();
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+
+    let world = World::new().await;
+    let relay = world.start().await;
+    let client = world.client();
+    let mut visitor = arrive(relay.port, client, Some("Zaphod Marked")).await;
+    try_sign_in(relay.port, &client.slug, "mia", "marked-password")
+        .await
+        .refusal();
+    try_sign_in(relay.port, &client.slug, "marked-name", "x")
+        .await
+        .refusal();
+    let mia = sign_in(relay.port, client, "mia").await;
+    let mut agent = mia.accept(session(&visitor)).await;
+    visitor.say(1, "marked-text").await;
+    agent.hears("marked-text").await;
+    let token = visitor.resume.expose();
+    let mut bad = Socket::open(relay.port, WIDGET, "").await;
+    bad.text(r#"{"t":"join","site":"marked-garbage"}"#.to_owned())
+        .await;
+    bad.refusal().await;
+    let mut wrong = request(client, x25519());
+    wrong.modalities.clear();
+    agree(relay.port, client.site, &wrong).await.refusal();
+    let visitor = visitor.return_to(relay.port, 0).await;
+    agent.socket.send(&ClientMessage::End {}).await;
+    agent.socket.closed().await;
+    relay.stop().await;
+    drop(visitor);
+
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert!(text.contains("relay"), "nothing was logged");
+    let cookie = mia.cookie.split('.').next_back().unwrap();
+    let marks = ["Zaphod", "marked-", "MIA", &token, cookie];
+    assert_eq!(found(&text, &marks), Vec::<String>::new());
+    // The search itself finds what it looks for.
+    let planted = format!("peer=127.83.1.2:4711 {token} Zaphod [2001:db8::1]:443 fe80::1");
+    assert_eq!(
+        found(&planted, &marks).len(),
+        5,
+        "{:?}",
+        found(&planted, &marks)
+    );
+}
