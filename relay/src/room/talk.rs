@@ -52,6 +52,7 @@ impl Room {
 
     pub(super) fn refuse(&mut self, who: usize, code: ErrorCode, cid: Option<u64>) {
         metrics::counter!(crate::telemetry::counted::REFUSED, "code" => code.name()).increment(1);
+        tracing::info!(session = %self.facts.session, %code, "a message was refused");
         self.frame_to(who, error_frame(code, cid, None));
     }
 

@@ -80,7 +80,12 @@ async fn serve(ws: WebSocketStream<Stream>, limits: Limits, hello: Unidentified)
     };
     match identified {
         Ok(identified) => Box::pin(socket.talk(identified, queue)).await,
-        Err(End::Close(code)) => socket.close(code).await,
+        Err(End::Close(code)) => {
+            if let Some(code) = code {
+                tracing::info!(%code, "a socket was closed before anyone was let in");
+            }
+            socket.close(code).await;
+        }
         Err(End::Gone) => {}
     }
 }
@@ -184,6 +189,7 @@ impl Socket {
                 retry_ms,
             } => {
                 metrics::counter!(counted::REFUSED, "code" => code.name()).increment(1);
+                tracing::info!(session = %identified.session, %code, "a message was refused");
                 let frame = error_frame(code, cid, retry_ms);
                 self.write(Message::Text(frame)).await
             }
