@@ -6,6 +6,7 @@
 //! and come from a seed that is printed: `VESTIBULE_SEED=<seed>` has them again.
 
 mod side;
+mod trigger;
 
 use std::io::{Write as _, stderr};
 use std::time::Duration;
@@ -19,6 +20,7 @@ use testkit::visitor::{Line, Visitor};
 use tokio::time::sleep;
 
 use self::side::Side;
+use self::trigger::{BURST, Trigger};
 use crate::session::client;
 
 /// How often the relay dies.
@@ -29,7 +31,7 @@ const VISITOR: &str = "Blue Heron";
 /// What is going on when the relay dies.
 #[derive(Debug, Clone, Copy)]
 enum Moment {
-    /// Some time after it has begun to acknowledge again.
+    /// In the very moment in which an acknowledgement arrives, some time after the restart.
     Whenever,
     /// A message was acknowledged to its sender, and the other page never saw it: that page does
     /// not listen to its socket from before the message is typed until the relay is dead.
@@ -61,12 +63,15 @@ async fn fifty_kills_under_load_lose_and_double_nothing() -> Result<()> {
     let mut moments = Moments::from_seed()?;
     writeln!(stderr(), "kills: VESTIBULE_SEED={}", moments.seed)?;
     let mut house = House::start_with(|plan| {
-        plan.limits = "per_minute = 1000000\nsockets_per_minute = 100000\n".to_owned();
+        plan.limits =
+            "per_minute = 1000000\nsockets_per_minute = 100000\nunanswered = 1000000\n".to_owned();
     })
     .await?;
     let driver = Driver::start().await?;
     let bank = client(&house, "alpine")?.clone();
+    let clinic = client(&house, "harbour")?.clone();
     let mia = bank.agents.first().context("the bank has agents")?;
+    let site = clinic.site.context("the clinic has a site")?;
 
     let visitor = Visitor::arrive(&driver, "kill-widget", &house.plan().shop_origin()).await?;
     let agent = Agent::arrive(&driver, "kill-desk", &house.plan().desk_origin()).await?;
@@ -78,14 +83,21 @@ async fn fifty_kills_under_load_lose_and_double_nothing() -> Result<()> {
     visitor.agree(Some(VISITOR)).await?;
     agent.accept(VISITOR).await?;
 
+    let mut trigger = Trigger::arrive(&house, site).await?;
     widget.type_on(0).await?;
     desk.type_on(0).await?;
     for kill in 0..KILLS {
         let moment = Moment::of(kill);
         let about = format!("kill {kill}, {moment:?}, VESTIBULE_SEED={}", moments.seed);
-        die(&mut house, moment, &mut moments, &widget, &desk)
-            .await
-            .context(about)?;
+        die(
+            &mut house,
+            moment,
+            &mut moments,
+            [&widget, &desk],
+            &mut trigger,
+        )
+        .await
+        .context(about)?;
     }
     let said = Said {
         visitor: widget.stop().await?,
@@ -93,6 +105,11 @@ async fn fifty_kills_under_load_lose_and_double_nothing() -> Result<()> {
     };
     check(&house, &visitor, &agent, &said, &bank)
         .await
+        .with_context(|| format!("VESTIBULE_SEED={}", moments.seed))?;
+    trigger.end().await?;
+    let opened = crate::opened::said(&house, &clinic).await?;
+    trigger
+        .holds(&opened)
         .with_context(|| format!("VESTIBULE_SEED={}", moments.seed))?;
     house.stop().await
 }
@@ -102,19 +119,22 @@ async fn die(
     house: &mut House,
     moment: Moment,
     moments: &mut Moments,
-    widget: &Side<'_>,
-    desk: &Side<'_>,
+    [widget, desk]: [&Side<'_>; 2],
+    trigger: &mut Trigger,
 ) -> Result<()> {
     match moment {
         Moment::Whenever => {
             widget.acknowledged_after_now().await?;
-            sleep(moments.next(300)?).await;
+            trigger.come_back().await?;
+            sleep(moments.until(300)?).await;
+            trigger.acknowledged(1 + moments.draw(BURST)?).await?;
             house.relay.kill().await?;
+            trigger.drain().await;
         }
         Moment::AgentDeaf => unheard(house, widget, desk).await?,
         Moment::VisitorDeaf => unheard(house, desk, widget).await?,
         Moment::ComingBack => {
-            sleep(moments.next(120)?).await;
+            sleep(moments.until(120)?).await;
             house.relay.kill().await?;
         }
         Moment::AgentAway => {
@@ -122,7 +142,7 @@ async fn die(
             desk.all_acknowledged().await?;
             desk.leave().await?;
             widget.acknowledged_after_now().await?;
-            sleep(moments.next(300)?).await;
+            sleep(moments.until(300)?).await;
             house.relay.kill().await?;
             house.start_relay().await?;
             widget.hurry().await?;
@@ -241,12 +261,15 @@ impl Moments {
     }
 
     /// Up to `most` milliseconds.
-    fn next(&mut self, most: u64) -> Result<Duration> {
+    fn until(&mut self, most: u64) -> Result<Duration> {
+        self.draw(most + 1).map(Duration::from_millis)
+    }
+
+    /// A number below `end`.
+    fn draw(&mut self, end: u64) -> Result<u64> {
         self.drawn += 1;
         let Hash32(drawn) = Hash32::of_all(&[&self.seed.to_be_bytes(), &self.drawn.to_be_bytes()]);
         let bytes = drawn.first_chunk().context("a hash has eight bytes")?;
-        Ok(Duration::from_millis(
-            u64::from_be_bytes(*bytes) % (most + 1),
-        ))
+        Ok(u64::from_be_bytes(*bytes) % end)
     }
 }
