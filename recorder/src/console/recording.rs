@@ -11,12 +11,14 @@ use proto::{CaseId, KeyId, RecordingId};
 
 use super::names::Names;
 use super::page::{Frame, Here, render};
+use super::query::Query;
 use super::sentence::{Shown, is_of_recording};
 use super::sessions::{Row, spoken};
 use super::shown::{When, count, grouped};
 use super::signed::Signed;
-use super::trouble::Trouble;
+use super::trouble::{Trouble, sentence};
 use crate::Recorder;
+use crate::command::keeping::in_vault;
 use crate::log;
 
 #[derive(Template)]
@@ -34,6 +36,13 @@ struct Page {
     people: Vec<Person>,
     cases: Vec<(CaseId, String, &'static str)>,
     entries: Vec<Shown>,
+    checked: Option<Checked>,
+}
+
+/// What a check found; nothing was opened for it.
+struct Checked {
+    good: Vec<String>,
+    wrong: Vec<String>,
 }
 
 struct Person {
@@ -48,12 +57,26 @@ pub(super) async fn show(
     State(recorder): State<Arc<Recorder>>,
     signed: Signed,
     Path(id): Path<String>,
+    query: Query,
 ) -> Result<Response, Trouble> {
     let id: RecordingId = id.parse().map_err(|_| Trouble::NotFound)?;
     let tenant = &signed.tenant;
     let now = recorder.now();
     let recording = tenant.recording(id).await?.ok_or(Trouble::NotFound)?;
     let names = Names::of(tenant).await?;
+    let checked = if query.text("check").is_empty() {
+        None
+    } else {
+        let found = in_vault(&recorder, tenant, id, None).await?;
+        Some(Checked {
+            good: found.good.iter().map(|line| sentence(line)).collect(),
+            wrong: found
+                .wrong
+                .iter()
+                .map(|finding| sentence(&finding.to_string()))
+                .collect(),
+        })
+    };
     let people = tenant
         .participants_of(recording.session)
         .await?
@@ -114,5 +137,6 @@ pub(super) async fn show(
         people,
         cases,
         entries,
+        checked,
     })
 }

@@ -92,6 +92,7 @@ fn about(what: &What) -> Option<(&'static str, String)> {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one sentence for each event")]
 fn of(what: &What, names: &Names) -> String {
     match what {
         What::TenantMade { root } => {

@@ -27,23 +27,36 @@ const ORIGIN: &str = "http://console.localhost:8081";
 impl Visit {
     async fn of(house: &House) -> Self {
         // Its own view of the same data, as after a restart.
-        let recorder = Recorder::open(house.recorder.config.clone(), clock(&house.time)).await.unwrap();
+        let recorder = Recorder::open(house.recorder.config.clone(), clock(&house.time))
+            .await
+            .unwrap();
         Self::to(console::router(Arc::new(recorder)))
     }
 
     fn to(router: axum::Router) -> Self {
-        Self { router, cookie: None }
+        Self {
+            router,
+            cookie: None,
+        }
     }
 
     async fn signed_in(router: &axum::Router, name: &str) -> Self {
         let mut visit = Self::to(router.clone());
-        let seen = visit.sign_in("alpine", name, &format!("the password of {name}")).await;
-        assert_eq!((seen.status, seen.location.as_str()), (StatusCode::SEE_OTHER, "/"));
+        let seen = visit
+            .sign_in("alpine", name, &format!("the password of {name}"))
+            .await;
+        assert_eq!(
+            (seen.status, seen.location.as_str()),
+            (StatusCode::SEE_OTHER, "/")
+        );
         visit
     }
 
     async fn sign_in(&mut self, client: &str, name: &str, password: &str) -> Seen {
-        let body = format!("client={client}&name={name}&password={}", password.replace(' ', "+"));
+        let body = format!(
+            "client={client}&name={name}&password={}",
+            password.replace(' ', "+")
+        );
         self.post("/sign-in", &body).await
     }
 
@@ -76,15 +89,29 @@ impl Visit {
 
     async fn raw(&mut self, mut request: Request<Body>) -> (Response, Vec<u8>) {
         if let Some(cookie) = &self.cookie {
-            request.headers_mut().insert(header::COOKIE, cookie.parse().unwrap());
+            request
+                .headers_mut()
+                .insert(header::COOKIE, cookie.parse().unwrap());
         }
-        let (head, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
+        let (head, body) = self
+            .router
+            .clone()
+            .oneshot(request)
+            .await
+            .unwrap()
+            .into_parts();
         let head = Response::from_parts(head, Body::empty());
         let policy = text_of(&head, header::CONTENT_SECURITY_POLICY);
-        assert!(policy.starts_with("default-src 'none'; style-src 'self'"), "{policy}");
+        assert!(
+            policy.starts_with("default-src 'none'; style-src 'self'"),
+            "{policy}"
+        );
         let set = text_of(&head, header::SET_COOKIE);
         if let Some((pair, rest)) = set.split_once(';') {
-            assert_eq!(&rest[..51], " Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age");
+            assert_eq!(
+                &rest[..51],
+                " Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age"
+            );
             self.cookie = Some(pair.to_owned());
         }
         let bytes = to_bytes(body, usize::MAX).await.unwrap().to_vec();
@@ -112,7 +139,11 @@ async fn two_officers_open_a_case_and_the_bundle_is_handed_out_once_both_have_ag
     let mut omar = Visit::signed_in(&router, "omar").await;
 
     let sessions = ines.get("/").await;
-    assert!(sessions.text.contains(&format!("/recordings/{}", talk.recording)));
+    assert!(
+        sessions
+            .text
+            .contains(&format!("/recordings/{}", talk.recording))
+    );
     assert!(sessions.text.contains("Mia") && !sessions.text.contains("declined"));
 
     let form = format!(
@@ -126,18 +157,34 @@ async fn two_officers_open_a_case_and_the_bundle_is_handed_out_once_both_have_ag
     let bundle = format!("recording={}", talk.recording);
     let early = ines.post(&format!("{case}/bundle"), &bundle).await;
     assert_eq!(early.status, StatusCode::CONFLICT);
-    assert!(early.text.contains("0 of 2 officers have unlocked their shares"));
+    assert!(
+        early
+            .text
+            .contains("0 of 2 officers have unlocked their shares")
+    );
 
-    let wrong = ines.post(&format!("{case}/approve"), "passphrase=not+it+at+all").await;
+    let wrong = ines
+        .post(&format!("{case}/approve"), "passphrase=not+it+at+all")
+        .await;
     assert_eq!(wrong.status, StatusCode::CONFLICT);
     assert!(wrong.text.contains("Nothing was handed out"));
 
-    let agreed = ines.post(&format!("{case}/approve"), "passphrase=the+passphrase+of+ines").await;
+    let agreed = ines
+        .post(
+            &format!("{case}/approve"),
+            "passphrase=the+passphrase+of+ines",
+        )
+        .await;
     assert_eq!(agreed.status, StatusCode::SEE_OTHER, "{}", agreed.text);
     let alone = ines.post(&format!("{case}/bundle"), &bundle).await;
     assert_eq!(alone.status, StatusCode::CONFLICT);
 
-    let agreed = omar.post(&format!("{case}/approve"), "passphrase=the+passphrase+of+omar").await;
+    let agreed = omar
+        .post(
+            &format!("{case}/approve"),
+            "passphrase=the+passphrase+of+omar",
+        )
+        .await;
     assert_eq!(agreed.status, StatusCode::SEE_OTHER, "{}", agreed.text);
     let request = Request::post(format!("{case}/bundle"))
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
@@ -153,13 +200,21 @@ async fn two_officers_open_a_case_and_the_bundle_is_handed_out_once_both_have_ag
 
     let page = ines.get(&case).await;
     let sha = proto::Hash32::of(&tar).to_string();
-    assert!(page.text.contains(&sha), "the case shows what was handed out");
+    assert!(
+        page.text.contains(&sha),
+        "the case shows what was handed out"
+    );
     let log = ines.get("/log?check=yes").await;
     assert!(log.text.contains("The log is whole"), "{}", log.text);
 
     let closed = ines.post(&format!("{case}/close"), "").await;
     assert_eq!(closed.status, StatusCode::SEE_OTHER);
-    let late = omar.post(&format!("{case}/approve"), "passphrase=the+passphrase+of+omar").await;
+    let late = omar
+        .post(
+            &format!("{case}/approve"),
+            "passphrase=the+passphrase+of+omar",
+        )
+        .await;
     assert_eq!(late.status, StatusCode::CONFLICT);
 }
 
@@ -168,18 +223,54 @@ async fn without_a_sign_in_every_page_leads_to_the_sign_in_and_every_form_does_n
     let (house, talk, router) = one_session().await;
     let case = house.case(&[talk.recording]).await;
     let mut nobody = Visit::to(router.clone());
-    for cookie in [None, Some("__Host-console=x"), Some("__Host-console=00000000-0000-4000-8000-000000000000.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")] {
+    for cookie in [
+        None,
+        Some("__Host-console=x"),
+        Some(
+            "__Host-console=00000000-0000-4000-8000-000000000000.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        ),
+    ] {
         nobody.cookie = cookie.map(str::to_owned);
-        for address in ["/", "/cases", "/cases/new", "/log", "/keys", &format!("/cases/{case}"), &format!("/recordings/{}", talk.recording)] {
+        for address in [
+            "/",
+            "/cases",
+            "/cases/new",
+            "/log",
+            "/keys",
+            &format!("/cases/{case}"),
+            &format!("/recordings/{}", talk.recording),
+        ] {
             let seen = nobody.get(address).await;
-            assert_eq!((seen.status, seen.location.as_str()), (StatusCode::SEE_OTHER, "/sign-in"), "{address}");
+            assert_eq!(
+                (seen.status, seen.location.as_str()),
+                (StatusCode::SEE_OTHER, "/sign-in"),
+                "{address}"
+            );
         }
-        for address in ["/cases", &format!("/cases/{case}/approve"), &format!("/cases/{case}/bundle"), &format!("/cases/{case}/close")] {
+        for address in [
+            "/cases",
+            &format!("/cases/{case}/approve"),
+            &format!("/cases/{case}/bundle"),
+            &format!("/cases/{case}/close"),
+        ] {
             let seen = nobody.post(address, "").await;
-            assert_eq!((seen.status, seen.location.as_str()), (StatusCode::SEE_OTHER, "/sign-in"), "{address}");
+            assert_eq!(
+                (seen.status, seen.location.as_str()),
+                (StatusCode::SEE_OTHER, "/sign-in"),
+                "{address}"
+            );
         }
     }
-    assert!(house.tenant.case(case).await.unwrap().unwrap().closed.is_none());
+    assert!(
+        house
+            .tenant
+            .case(case)
+            .await
+            .unwrap()
+            .unwrap()
+            .closed
+            .is_none()
+    );
 }
 
 #[tokio::test]
@@ -197,7 +288,11 @@ async fn an_agent_a_wrong_password_and_a_wrong_client_are_refused_alike() {
         assert_eq!(seen.status, StatusCode::UNAUTHORIZED);
         assert!(visit.cookie.is_none());
         let written = |what: &str| format!("value=\"{what}\"");
-        texts.push(seen.text.replace(&written(client), "").replace(&written(name), ""));
+        texts.push(
+            seen.text
+                .replace(&written(client), "")
+                .replace(&written(name), ""),
+        );
     }
     assert!(texts.windows(2).all(|pair| pair[0] == pair[1]));
 }
@@ -207,18 +302,37 @@ async fn a_form_from_another_origin_is_refused_before_anything_is_read() {
     let (house, talk, router) = one_session().await;
     let case = house.case(&[talk.recording]).await;
     let mut ines = Visit::signed_in(&router, "ines").await;
-    for origin in [None, Some("null"), Some("http://shop.localhost:8082"), Some("http://console.localhost:8082")] {
-        let seen = ines.post_from(origin, &format!("/cases/{case}/close"), "").await;
+    for origin in [
+        None,
+        Some("null"),
+        Some("http://shop.localhost:8082"),
+        Some("http://console.localhost:8082"),
+    ] {
+        let seen = ines
+            .post_from(origin, &format!("/cases/{case}/close"), "")
+            .await;
         assert_eq!(seen.status, StatusCode::FORBIDDEN, "{origin:?}");
     }
-    assert!(house.tenant.case(case).await.unwrap().unwrap().closed.is_none());
+    assert!(
+        house
+            .tenant
+            .case(case)
+            .await
+            .unwrap()
+            .unwrap()
+            .closed
+            .is_none()
+    );
 }
 
 #[tokio::test]
 async fn signing_out_ends_the_session_for_every_copy_of_the_cookie() {
     let (_house, _, router) = one_session().await;
     let mut ines = Visit::signed_in(&router, "ines").await;
-    let mut copy = Visit { router, cookie: ines.cookie.clone() };
+    let mut copy = Visit {
+        router,
+        cookie: ines.cookie.clone(),
+    };
     assert_eq!(ines.post("/sign-out", "").await.location, "/sign-in");
     assert_eq!(copy.get("/").await.location, "/sign-in");
 }
@@ -235,9 +349,16 @@ async fn a_search_finds_by_site_agent_session_and_day_and_says_what_it_cannot_re
     ] {
         assert!(ines.get(&hit).await.text.contains(&row), "{hit}");
     }
-    for miss in ["/?from=2026-11-23", "/?until=2026-11-21", "/?modality=video"] {
+    for miss in [
+        "/?from=2026-11-23",
+        "/?until=2026-11-21",
+        "/?modality=video",
+    ] {
         let seen = ines.get(miss).await;
-        assert!(!seen.text.contains(&row) && seen.text.contains("No recorded session fits"), "{miss}");
+        assert!(
+            !seen.text.contains(&row) && seen.text.contains("No recorded session fits"),
+            "{miss}"
+        );
     }
     let odd = ines.get("/?from=yesterday").await;
     assert!(odd.text.contains("“yesterday” is not a day"));
@@ -254,8 +375,14 @@ async fn what_somebody_wrote_into_a_case_is_shown_as_text() {
     let case = ines.post("/cases", &form).await.location;
     for address in [case.as_str(), "/cases", "/log"] {
         let text = ines.get(address).await.text;
-        assert!(!text.contains("<script>alert") && !text.contains("\"><b>"), "{address}");
-        assert!(text.contains("&#60;b&#62;") || text.contains("&lt;b&gt;"), "{address}");
+        assert!(
+            !text.contains("<script>alert") && !text.contains("\"><b>"),
+            "{address}"
+        );
+        assert!(
+            text.contains("&#60;b&#62;") || text.contains("&lt;b&gt;"),
+            "{address}"
+        );
     }
 }
 
@@ -263,10 +390,16 @@ async fn what_somebody_wrote_into_a_case_is_shown_as_text() {
 async fn a_case_that_is_not_fully_filled_in_is_asked_again_with_what_was_written() {
     let (house, talk, router) = one_session().await;
     let mut ines = Visit::signed_in(&router, "ines").await;
-    let form = format!("recording={}&authority=District+Court&reference=&basis=x&days=900", talk.recording);
+    let form = format!(
+        "recording={}&authority=District+Court&reference=&basis=x&days=900",
+        talk.recording
+    );
     let seen = ines.post("/cases", &form).await;
     assert_eq!(seen.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(seen.text.contains("The reference must be named") && seen.text.contains("value=\"District Court\""));
+    assert!(
+        seen.text.contains("The reference must be named")
+            && seen.text.contains("value=\"District Court\"")
+    );
     assert!(house.tenant.cases().await.unwrap().is_empty());
 }
 
@@ -290,4 +423,73 @@ async fn the_log_page_says_so_when_an_entry_was_erased_and_when_the_tree_does_no
     house.tenant.append_log(&entry).await.unwrap();
     let seen = ines.get("/log?check=yes").await;
     assert!(seen.text.contains("The log does not check") && seen.text.contains("was altered"));
+}
+
+#[tokio::test]
+async fn a_record_is_checked_from_its_page_without_being_opened() {
+    let (house, talk, router) = one_session().await;
+    let mut ines = Visit::signed_in(&router, "ines").await;
+    let page = format!("/recordings/{}?check=yes", talk.recording);
+    assert!(
+        ines.get(&page)
+            .await
+            .text
+            .contains("The record is as it was sealed")
+    );
+
+    let parts = std::fs::read_dir(house.vault_folder(talk.recording))
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .find(|path| path.extension().is_some_and(|end| end == "parts"))
+        .unwrap();
+    let mut bytes = std::fs::read(&parts).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&parts, bytes).unwrap();
+    let seen = ines.get(&page).await;
+    assert!(seen.text.contains("The record is not as it was sealed"));
+    assert!(seen.text.contains("Track "), "the place is named");
+}
+
+#[tokio::test]
+async fn an_agents_session_and_another_clients_name_open_nothing_here() {
+    let (house, talk, router) = one_session().await;
+    let other = house
+        .recorder
+        .store
+        .create_tenant(store::NewTenant {
+            id: proto::TenantId::random(&mut recorder::entropy::system()),
+            slug: "harbour".into(),
+            name: "Harbour Clinic".into(),
+            root_key: house.tenant.info().root_key,
+            created: house.recorder.now(),
+        })
+        .await
+        .unwrap();
+    let token = proto::Token::random(&mut recorder::entropy::system());
+    let expires = house.recorder.now().plus(3_600_000);
+    let mine = house.officers[0].0;
+    for (staff, tenant, hour, opens) in [
+        (mine, house.tenant.id(), 0, true),
+        (house.agent, house.tenant.id(), 0, false),
+        (mine, other.id(), 0, false),
+        (mine, house.tenant.id(), 1, false),
+    ] {
+        house.tenant.end_staff_session(&token.hash()).await.unwrap();
+        house
+            .tenant
+            .begin_staff_session(&token.hash(), staff, expires)
+            .await
+            .unwrap();
+        house.advance(hour * 3_600_000);
+        let mut visit = Visit::to(router.clone());
+        visit.cookie = Some(format!("__Host-console={tenant}.{}", token.expose()));
+        let seen = visit.get(&format!("/recordings/{}", talk.recording)).await;
+        let status = if opens {
+            StatusCode::OK
+        } else {
+            StatusCode::SEE_OTHER
+        };
+        assert_eq!(seen.status, status, "{staff} {tenant} {hour}");
+    }
 }
