@@ -129,9 +129,7 @@ pub async fn approve(
     tenant
         .approve_case(id, officer, recorder.now().whole_seconds())
         .await?;
-    recorder
-        .unlocked
-        .keep(id, officer, shares, recorder.now());
+    recorder.unlocked.keep(id, officer, shares, recorder.now());
     progress(recorder, tenant, &case).await
 }
 

@@ -48,6 +48,5 @@ pub fn shown(at: Millis) -> String {
 
 /// RFC 3339 with milliseconds, UTC: what a transcript holds.
 pub fn shown_exactly(at: Millis) -> String {
-    jiff::Timestamp::from_millisecond(at.0)
-        .map_or_else(|_| "?".to_owned(), |t| format!("{t:.3}"))
+    jiff::Timestamp::from_millisecond(at.0).map_or_else(|_| "?".to_owned(), |t| format!("{t:.3}"))
 }

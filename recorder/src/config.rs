@@ -136,7 +136,8 @@ impl Config {
     /// Reads the file. Relative paths in it are meant from the file's own folder.
     pub fn load(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(|e| {
-            let hint = format!("{e}: give it with --config, or write one (`recorder sample-config`)");
+            let hint =
+                format!("{e}: give it with --config, or write one (`recorder sample-config`)");
             Error::file("cannot read the configuration", path, hint)
         })?;
         let mut config = Self::parse(&text)
@@ -235,7 +236,10 @@ mod tests {
     #[test]
     fn an_unknown_key_is_refused_with_its_line() {
         let error = Config::parse("data = \"x\"\n[intake]\nevery_sec = 3\n").unwrap_err();
-        assert!(error.starts_with("line 3:") && error.contains("every_sec"), "{error}");
+        assert!(
+            error.starts_with("line 3:") && error.contains("every_sec"),
+            "{error}"
+        );
         assert!(!error.contains('\n'), "{error}");
     }
 }

@@ -206,7 +206,13 @@ pub async fn install(
         return Err(Error::refused("the shares do not fit the signed statement"));
     }
     tenant
-        .put_sealing_key(envelope, &rows(key.key, prepared.iter().map(|s| (s.officer, s.sealed.clone()))))
+        .put_sealing_key(
+            envelope,
+            &rows(
+                key.key,
+                prepared.iter().map(|s| (s.officer, s.sealed.clone())),
+            ),
+        )
         .await?;
     let what = What::SealingKeyInstalled {
         key: key.key,
@@ -282,7 +288,11 @@ async fn open_all(
     if keys.is_empty() {
         return Ok(Vec::new());
     }
-    let need = keys.iter().map(|k| usize::from(k.threshold)).max().unwrap_or(0);
+    let need = keys
+        .iter()
+        .map(|k| usize::from(k.threshold))
+        .max()
+        .unwrap_or(0);
     if unlocking.len() < need {
         return Err(too_few(unlocking.len(), need));
     }
@@ -294,7 +304,10 @@ async fn open_all(
     }
     keys.into_iter()
         .map(|key| {
-            let shares: Vec<Share> = held.iter().filter_map(|h| h.get(&key.key).cloned()).collect();
+            let shares: Vec<Share> = held
+                .iter()
+                .filter_map(|h| h.get(&key.key).cloned())
+                .collect();
             let whole = shares::combine(&shares, key.threshold, &key.public_key)?;
             Ok((key, whole))
         })
@@ -311,7 +324,9 @@ async fn split_all(
     for (key, whole) in opened {
         let rng = &mut recorder.rng();
         let sealed = shares::split(&whole, key.threshold, &holders, tenant.id(), key.key, rng)?;
-        tenant.replace_shares(key.key, &rows(key.key, sealed)).await?;
+        tenant
+            .replace_shares(key.key, &rows(key.key, sealed))
+            .await?;
         let what = What::SharesReplaced {
             key: key.key,
             by: unlocking.iter().map(|(officer, _)| *officer).collect(),
@@ -411,7 +426,10 @@ mod tests {
         let at = Millis(1_795_000_000_000); // 2026-11-18
         let quarter = Quarter::at(at);
         assert_eq!(quarter.name(), "2026Q4");
-        assert_eq!(crate::clock::shown(quarter.begins()), "2026-10-01T00:00:00Z");
+        assert_eq!(
+            crate::clock::shown(quarter.begins()),
+            "2026-10-01T00:00:00Z"
+        );
         assert_eq!(quarter.next().name(), "2027Q1");
         assert_eq!(
             crate::clock::shown(quarter.next().begins()),

@@ -1,8 +1,8 @@
 //! Sign-in passwords: Argon2id, never more than one at a time (each takes tens of megabytes).
 
+use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
-use argon2::Argon2;
 use rand_core::CryptoRng;
 use tokio::sync::Mutex;
 

@@ -22,8 +22,8 @@ use crate::cases;
 use crate::custody;
 use crate::error::{Error, Result};
 use crate::inspect::{Finding, Source, Trust, statement, walk};
-use crate::keys::shares::{self, Share};
 use crate::keys::PrivateKey;
+use crate::keys::shares::{self, Share};
 use crate::log::What;
 use crate::open::key::EpochKey;
 use crate::open::{tink, unwrap};
@@ -84,9 +84,13 @@ pub async fn open(
         .envelope::<Placement>(PLACEMENT)
         .await?
         .map_err(|finding| Error::refused(format!("nothing can be opened: {finding}")))?;
-    if let Some(why) =
-        statement::unbelievable(&manifest_envelope, &manifest, tenant.id(), recording, &trust)
-    {
+    if let Some(why) = statement::unbelievable(
+        &manifest_envelope,
+        &manifest,
+        tenant.id(),
+        recording,
+        &trust,
+    ) {
         return Err(Error::refused(format!(
             "nothing can be opened: manifest: {why}"
         )));
@@ -192,10 +196,7 @@ async fn gather_shares(
         };
         let unlocked = recorder.unlocked.shares(case.id, id, recorder.now());
         if unlocked.len() < usize::from(key.threshold) {
-            return Err(custody::too_few(
-                unlocked.len(),
-                usize::from(key.threshold),
-            ));
+            return Err(custody::too_few(unlocked.len(), usize::from(key.threshold)));
         }
         officers.extend(unlocked.iter().map(|(officer, _)| *officer));
         held.insert(
@@ -283,14 +284,13 @@ fn open_part(
     let key = key
         .at_step(header.step)
         .ok_or("its ratchet step lies before the part before it")?;
-    let plaintext =
-        tink::open(key, &header.associated_data(), part).map_err(|e| e.to_string())?;
+    let plaintext = tink::open(key, &header.associated_data(), part).map_err(|e| e.to_string())?;
     match header.kind {
         PartKind::End if plaintext.is_empty() => Ok(None),
         PartKind::End => Err("an end part that holds something".to_owned()),
-        PartKind::Data => ChatEvent::from_padded(&plaintext)
-            .map(Some)
-            .map_err(|_| "it opens, and holds something that this version does not know".to_owned()),
+        PartKind::Data => ChatEvent::from_padded(&plaintext).map(Some).map_err(|_| {
+            "it opens, and holds something that this version does not know".to_owned()
+        }),
     }
 }
 
@@ -315,9 +315,9 @@ fn epoch_keys(
             recipient,
         };
         let named = serde_json::to_string(&recipient)?;
-        let wrap = wraps.iter().find(|w| {
-            w.track == track.track && w.epoch == epoch.epoch && w.recipient == named
-        });
+        let wrap = wraps
+            .iter()
+            .find(|w| w.track == track.track && w.epoch == epoch.epoch && w.recipient == named);
         let key = match (wrap, whole.get(&epoch.sealing_key)) {
             (None, _) => Err("its wrapped key is not there: it was erased, or lost".to_owned()),
             (_, None) => Err("its sealing key is not one that the client's root signed".to_owned()),

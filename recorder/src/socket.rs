@@ -86,9 +86,7 @@ async fn answer(
             let sent = match reply {
                 Reply::Line(line) => write(&mut stream, b'T', line.as_bytes()).await,
                 Reply::Bytes(bytes) => write(&mut stream, b'B', &bytes).await,
-                Reply::Value(value) => {
-                    write(&mut stream, b'V', value.to_string().as_bytes()).await
-                }
+                Reply::Value(value) => write(&mut stream, b'V', value.to_string().as_bytes()).await,
                 Reply::Wrong => write(&mut stream, b'W', b"").await,
             };
             if sent.is_err() {
@@ -112,11 +110,7 @@ async fn write(stream: &mut UnixStream, kind: u8, body: &[u8]) -> std::io::Resul
 }
 
 /// Sends a command to a running recorder; its answer goes to `to`. `None`: no recorder runs.
-pub async fn ask(
-    path: &Path,
-    command: &Command,
-    to: &mpsc::Sender<Reply>,
-) -> Result<Option<()>> {
+pub async fn ask(path: &Path, command: &Command, to: &mpsc::Sender<Reply>) -> Result<Option<()>> {
     let Ok(mut stream) = UnixStream::connect(path).await else {
         return Ok(None);
     };

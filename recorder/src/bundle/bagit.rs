@@ -55,11 +55,7 @@ impl<W: Write> BagWriter<W> {
     }
 
     /// Writes the tag files, `extra` ones among them.
-    pub fn finish(
-        mut self,
-        info: &[(&str, String)],
-        extra: &[(&str, Vec<u8>)],
-    ) -> io::Result<W> {
+    pub fn finish(mut self, info: &[(&str, String)], extra: &[(&str, Vec<u8>)]) -> io::Result<W> {
         let declaration = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n".to_vec();
         let mut lines = String::new();
         for (label, value) in info {

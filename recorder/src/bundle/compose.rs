@@ -242,9 +242,7 @@ async fn custody(
         lines.push(b'\n');
     }
     stream.add(names::CUSTODY, &lines).await?;
-    stream
-        .add(names::CHECKPOINT, checkpoint.as_bytes())
-        .await?;
+    stream.add(names::CHECKPOINT, checkpoint.as_bytes()).await?;
     let keys = Keys {
         tenant: tenant.id(),
         client: tenant.info().name.clone(),

@@ -90,13 +90,12 @@ pub fn check(bag: &Bag) -> Vec<String> {
     wrong
 }
 
-fn compare(
-    bag: &Bag,
-    list: &str,
-    mut files: BTreeMap<String, &Bytes>,
-    wrong: &mut Vec<String>,
-) {
-    let Some(text) = bag.tags.get(list).and_then(|b| core::str::from_utf8(b).ok()) else {
+fn compare(bag: &Bag, list: &str, mut files: BTreeMap<String, &Bytes>, wrong: &mut Vec<String>) {
+    let Some(text) = bag
+        .tags
+        .get(list)
+        .and_then(|b| core::str::from_utf8(b).ok())
+    else {
         wrong.push(format!("{list}: is not there"));
         return;
     };

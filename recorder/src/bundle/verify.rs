@@ -69,11 +69,7 @@ pub async fn bundle(from: impl Read, expected: Option<Hash32>) -> Report {
     report
 }
 
-async fn contents(
-    bag: &Bag,
-    expected: Option<Hash32>,
-    report: &mut Report,
-) -> Result<(), String> {
+async fn contents(bag: &Bag, expected: Option<Hash32>, report: &mut Report) -> Result<(), String> {
     let keys: Keys = json(bag, names::KEYS)?;
     let fingerprint = keys.recorder.fingerprint();
     report.recorder = Some(fingerprint);
@@ -241,8 +237,8 @@ fn statement_fits(bag: &Bag, keys: &Keys, manifest: &Manifest) -> Result<Vec<Str
         .tags
         .get(names::STATEMENT)
         .ok_or_else(|| format!("{}: is not there", names::STATEMENT))?;
-    let envelope: Envelope = serde_json::from_slice(bytes)
-        .map_err(|_| format!("{}: is malformed", names::STATEMENT))?;
+    let envelope: Envelope =
+        serde_json::from_slice(bytes).map_err(|_| format!("{}: is malformed", names::STATEMENT))?;
     let mut wrong = Vec::new();
     match envelope.verify::<BundleStatement>(&keys.recorder) {
         Err(e) => wrong.push(format!("{}: {e}", names::STATEMENT)),
@@ -271,7 +267,10 @@ fn custody(bag: &Bag, keys: &Keys, manifest: &Manifest) -> Result<Vec<String>, S
     let mut wrong = Vec::new();
     let mut events: Vec<LogEvent> = Vec::new();
     let mut next = 0;
-    for (entry, number) in lines::<ProvenEntry>(bag, names::CUSTODY)?.iter().zip(1_u64..) {
+    for (entry, number) in lines::<ProvenEntry>(bag, names::CUSTODY)?
+        .iter()
+        .zip(1_u64..)
+    {
         let place = format!("{}, line {number}", names::CUSTODY);
         if entry.index < next {
             wrong.push(format!("{place}: stands in the wrong order"));
@@ -314,10 +313,7 @@ fn custody(bag: &Bag, keys: &Keys, manifest: &Manifest) -> Result<Vec<String>, S
         }
     }
     if !announced {
-        wrong.push(format!(
-            "{}: the opening is not in the log",
-            names::CUSTODY
-        ));
+        wrong.push(format!("{}: the opening is not in the log", names::CUSTODY));
     }
     Ok(wrong)
 }

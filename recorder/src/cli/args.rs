@@ -148,8 +148,8 @@ pub enum SiteVerb {
         /// Accent colour, `#rrggbb`.
         #[arg(long)]
         accent: Option<String>,
-        /// An exact origin whose pages may carry the widget, such as https://shop.example. Again
-        /// for each.
+        /// An exact origin whose pages may carry the widget, such as `https://shop.example`.
+        /// Again for each.
         #[arg(long = "origin", required = true)]
         origins: Vec<String>,
     },
@@ -485,7 +485,9 @@ mod tests {
         for line in [
             vec!["recorder", "node", "certify", &key],
             vec!["recorder", "node", "certify", &key, "--days", "3"],
-            vec!["recorder", "client", "add", "alpine", "--name", "A", "--root", &key],
+            vec![
+                "recorder", "client", "add", "alpine", "--name", "A", "--root", &key,
+            ],
         ] {
             assert!(Cli::try_parse_from(&line).is_ok(), "{line:?}");
         }

@@ -57,8 +57,8 @@ async fn run(config: Config, command: Command, taker: &mut Taker<'_>) -> Result<
         }
         Ok(())
     };
-    let (done, taken): (Result<()>, Result<()>) = tokio::join!(work, take);
-    taken.and(done)
+    let (done, written): (Result<()>, Result<()>) = tokio::join!(work, take);
+    written.and(done)
 }
 
 /// Takes an answer's pieces.
@@ -107,7 +107,9 @@ impl<'a> Taker<'a> {
                 Some((_, partial, file)) => file
                     .write_all(&bytes)
                     .map_err(|e| Error::file("cannot write", partial, e)),
-                None => Err(Error::refused("the answer is a file, and none was asked for")),
+                None => Err(Error::refused(
+                    "the answer is a file, and none was asked for",
+                )),
             },
             Reply::Value(value) => {
                 self.outcome.value = Some(value);

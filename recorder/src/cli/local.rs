@@ -249,10 +249,7 @@ async fn check_bundle(
         } else {
             "compare it with the one that you were given"
         };
-        say(
-            out,
-            &format!("recorder's key: {fingerprint} ({compared})"),
-        )?;
+        say(out, &format!("recorder's key: {fingerprint} ({compared})"))?;
     }
     say(
         out,

@@ -117,22 +117,7 @@ fn command(verb: Verb, secrets: &mut Asking) -> Result<(Command, Option<PathBuf>
             sign_in,
             name,
             by,
-        }) => {
-            let source = secrets.source()?;
-            let passphrase = source.ask_new(&format!("a passphrase for {sign_in}'s key"))?;
-            let password = source.ask_second(
-                &format!("a password for {sign_in} at the console"),
-                &passphrase,
-            )?;
-            Command::OfficerAdd {
-                client,
-                sign_in,
-                name,
-                password,
-                passphrase,
-                by: secrets.unlocking(by)?,
-            }
-        }
+        }) => officer(client, sign_in, name, by, secrets)?,
         Verb::Key(KeyVerb::Show) => Command::KeyShow {},
         Verb::Key(KeyVerb::List { client }) => Command::KeyList { client },
         Verb::Key(KeyVerb::Install { client, file }) => {
@@ -184,6 +169,29 @@ fn command(verb: Verb, secrets: &mut Asking) -> Result<(Command, Option<PathBuf>
         }
     };
     Ok((command, None))
+}
+
+fn officer(
+    client: String,
+    sign_in: String,
+    name: String,
+    by: Vec<String>,
+    secrets: &mut Asking,
+) -> Result<Command> {
+    let source = secrets.source()?;
+    let passphrase = source.ask_new(&format!("a passphrase for {sign_in}'s key"))?;
+    let password = source.ask_second(
+        &format!("a password for {sign_in} at the console"),
+        &passphrase,
+    )?;
+    Ok(Command::OfficerAdd {
+        client,
+        sign_in,
+        name,
+        password,
+        passphrase,
+        by: secrets.unlocking(by)?,
+    })
 }
 
 fn case(verb: CaseVerb, secrets: &mut Asking) -> Result<Command> {

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::intake::Intake;
 
 /// Does it. What it says goes to `answer` as it comes.
+#[expect(clippy::too_many_lines, reason = "one arm for each command")]
 pub async fn carry_out(
     recorder: &Recorder,
     intake: &Mutex<Intake>,
@@ -103,9 +104,7 @@ pub async fn carry_out(
         Command::CaseApprove { client, case, by } => {
             cases::approve(recorder, &client, case, &by, answer).await
         }
-        Command::CaseClose { client, case } => {
-            cases::close(recorder, &client, case, answer).await
-        }
+        Command::CaseClose { client, case } => cases::close(recorder, &client, case, answer).await,
         Command::CaseShow { client, case } => cases::show(recorder, &client, case, answer).await,
         Command::Export(opening) => cases::export(recorder, &opening, answer).await,
         Command::Open(opening) => cases::transcript(recorder, &opening, answer).await,

@@ -197,9 +197,10 @@ pub(super) async fn transcript(
                 format!("joined as {}", escape(name)),
             ),
             ChatEvent::Left { .. } => (line.participant.to_string(), "left".to_owned()),
-            ChatEvent::Asked { .. } => {
-                (line.participant.to_string(), "asked a colleague in".to_owned())
-            }
+            ChatEvent::Asked { .. } => (
+                line.participant.to_string(),
+                "asked a colleague in".to_owned(),
+            ),
             ChatEvent::Ended { .. } => {
                 (line.participant.to_string(), "ended the session".to_owned())
             }

@@ -4,8 +4,8 @@
 
 mod carry_out;
 mod cases;
-mod keys;
 pub(crate) mod keeping;
+mod keys;
 mod people;
 
 use core::fmt;

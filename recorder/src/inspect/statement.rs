@@ -96,8 +96,7 @@ fn recipients(manifest: &Manifest, trust: &Trust) -> Vec<Finding> {
                         // Receipts are visitors' alone; live keys are of whoever was there.
                         let visitors_only = matches!(recipient, Recipient::Receipt { .. });
                         let there = manifest.participants.iter().any(|p| {
-                            p.participant == *participant
-                                && (p.staff.is_none() || !visitors_only)
+                            p.participant == *participant && (p.staff.is_none() || !visitors_only)
                         });
                         if !there {
                             say(format!("is wrapped to the unknown recipient {participant}"));

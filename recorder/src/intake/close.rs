@@ -12,9 +12,9 @@ use seal::spool::Epoch as SpooledEpoch;
 use seal::{PartKind, Recipient, merkle};
 use store::Tenant;
 
+use super::Intake;
 use super::gather::{Gathered, SpooledPart};
 use super::keep::{self, Outcome};
-use super::Intake;
 use crate::Recorder;
 use crate::error::{Error, Result};
 use crate::inspect::Finding;
@@ -47,9 +47,10 @@ pub async fn close(
 
 /// The manifest of what is there.
 async fn truncated(recorder: &Recorder, tenant: &Tenant, gathered: &Gathered) -> Result<Envelope> {
-    let begin = gathered.begin.as_ref().ok_or_else(|| {
-        Error::refused("the spool does not have the beginning of this recording")
-    })?;
+    let begin = gathered
+        .begin
+        .as_ref()
+        .ok_or_else(|| Error::refused("the spool does not have the beginning of this recording"))?;
     let tracks = tracks(gathered);
     // The end is not known; the latest that can be shown is what the rows say, or the beginning.
     let session = tenant.session(begin.session).await?;
@@ -148,7 +149,10 @@ fn track(number: TrackNo, epochs: &[&SpooledEpoch], gathered: &Gathered) -> Trac
         leaves.entry(header.epoch).or_default().push(*hash);
     }
     let statement = |epoch: &&SpooledEpoch| {
-        let hashes = leaves.get(&epoch.epoch).map(Vec::as_slice).unwrap_or_default();
+        let hashes = leaves
+            .get(&epoch.epoch)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         Epoch {
             epoch: epoch.epoch,
             parts: hashes.len() as u64,

@@ -14,9 +14,9 @@ use std::path::Path;
 use bytes::Bytes;
 use proto::dsse::{Document as _, Envelope};
 use proto::{EpochNo, Hash32, KeyId, RecordingId, TrackNo};
-use seal::{Part, Recipient};
 use seal::manifest::{Ending, Manifest};
 use seal::spool::{Location, Parsed, Record, decode, parse};
+use seal::{Part, Recipient};
 use store::{Recording, StoredWrap, Tenant};
 
 use super::gather::{Gathered, SpooledPart};
@@ -54,8 +54,7 @@ pub async fn keep(
     if let Some(why) = statement::unbelievable(envelope, &manifest, tenant.id(), id, &trust) {
         return Ok(Outcome::Refused(why.to_owned()));
     }
-    let mut findings =
-        statement::manifest(envelope, &manifest, tenant.id(), id, &trust, false);
+    let mut findings = statement::manifest(envelope, &manifest, tenant.id(), id, &trust, false);
     findings.extend(wraps_fit(&manifest, gathered));
 
     let (objects, bytes) = pack(recorder, id, gathered, &manifest).await?;
@@ -76,9 +75,7 @@ pub async fn keep(
         objects,
     };
     let signed = serde_json::to_vec(&placement.sign(recorder.keys.signing())?)?;
-    vault
-        .put(tenant.id(), id, PLACEMENT, signed.into())
-        .await?;
+    vault.put(tenant.id(), id, PLACEMENT, signed.into()).await?;
 
     let source = Source::Vault {
         vault,
@@ -134,7 +131,8 @@ fn wraps_fit(manifest: &Manifest, gathered: &Gathered) -> Vec<Finding> {
                 }
             }
             if there.iter().any(|r| !epoch.recipients.contains(r)) {
-                let what = "the spool has a wrapped key for somebody whom the manifest does not name";
+                let what =
+                    "the spool has a wrapped key for somebody whom the manifest does not name";
                 out.push(Finding::epoch(track.track, epoch.epoch, what));
             }
         }
@@ -185,13 +183,11 @@ async fn pack(
             continue;
         }
         let mut packer = Packer::new(gathered.tenant, id, track, epoch, OBJECT_MAX);
-        let mut packed = Vec::new();
         for spooled in parts {
             let Some(part) = reader.part(spooled)? else {
                 continue;
             };
-            packed.extend(packer.push(&part)?);
-            for full in packed.drain(..) {
+            if let Some(full) = packer.push(&part)? {
                 put(recorder, id, gathered, full, &mut objects, &mut bytes).await?;
             }
         }
@@ -216,12 +212,8 @@ async fn put(
         index,
     } = packed;
     let vault = &recorder.vault;
-    vault
-        .put(gathered.tenant, id, &object.name, parts)
-        .await?;
-    vault
-        .put(gathered.tenant, id, &object.index, index)
-        .await?;
+    vault.put(gathered.tenant, id, &object.name, parts).await?;
+    vault.put(gathered.tenant, id, &object.index, index).await?;
     *bytes += object.bytes;
     objects.push(object);
     Ok(())

@@ -48,9 +48,7 @@ pub async fn next_generation(recorder: &Recorder) -> Result<IntakeKey> {
     let generation = made.last().copied().unwrap_or(0).max(published) + 1;
     let key = IntakeKey {
         generation,
-        public_key: recorder
-            .keys
-            .make_intake(generation, &mut recorder.rng())?,
+        public_key: recorder.keys.make_intake(generation, &mut recorder.rng())?,
         not_before: recorder.now().whole_seconds(),
     };
     let statement = key.sign(recorder.keys.signing())?;
@@ -158,10 +156,7 @@ fn damaged(row: &StoredWrap, track: TrackNo, why: &impl core::fmt::Display) -> E
 
 /// Destroys every private half that nothing needs: replaced for at least the grace time, no wrap
 /// and nothing in a spool (`in_spools`) sealed to it.
-pub async fn destroy_unneeded(
-    recorder: &Recorder,
-    in_spools: &BTreeSet<u32>,
-) -> Result<Vec<u32>> {
+pub async fn destroy_unneeded(recorder: &Recorder, in_spools: &BTreeSet<u32>) -> Result<Vec<u32>> {
     let grace = i64::from(recorder.config.intake.grace_minutes) * 60_000;
     let statements = recorder.store.control().intake_keys().await?;
     let began: Vec<(u32, Millis)> = statements

@@ -78,11 +78,7 @@ pub fn seal(
 }
 
 /// Opens what [`seal`] (or any HPKE of this suite) made.
-pub fn open(
-    key: &PrivateKey,
-    info: &[u8],
-    sealed: &[u8],
-) -> Result<Zeroizing<Vec<u8>>, HpkeError> {
+pub fn open(key: &PrivateKey, info: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, HpkeError> {
     let (encapsulated, ciphertext) = sealed.split_first_chunk::<32>().ok_or(HpkeError)?;
     let key = <Kem as hpke::Kem>::PrivateKey::from_bytes(&key.0).map_err(|_| HpkeError)?;
     let encapsulated =
@@ -111,7 +107,10 @@ mod tests {
             PrivateKey::random(&mut system()),
         );
         let sealed = seal(&mine.public().unwrap(), b"share", b"secret", &mut system()).unwrap();
-        assert_eq!(open(&mine, b"share", &sealed).unwrap().as_slice(), b"secret");
+        assert_eq!(
+            open(&mine, b"share", &sealed).unwrap().as_slice(),
+            b"secret"
+        );
         assert_eq!(open(&mine, b"other", &sealed), Err(HpkeError));
         assert_eq!(open(&other, b"share", &sealed), Err(HpkeError));
         assert_eq!(open(&mine, b"share", &sealed[..31]), Err(HpkeError));

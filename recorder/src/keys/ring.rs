@@ -94,10 +94,9 @@ impl KeyRing {
             signing: SigningKey::from_bytes(&[0; 32]),
         };
         let seed = ring.read_sealed(SIGNING)?;
-        let seed: &[u8; 32] = seed
-            .as_slice()
-            .try_into()
-            .map_err(|_| Error::file("the signing key", &ring.folder.join(SIGNING), "is damaged"))?;
+        let seed: &[u8; 32] = seed.as_slice().try_into().map_err(|_| {
+            Error::file("the signing key", &ring.folder.join(SIGNING), "is damaged")
+        })?;
         ring.signing = SigningKey::from_bytes(seed);
         Ok(ring)
     }
@@ -254,9 +253,7 @@ fn sync_folder(folder: &Path) -> Result<()> {
 
 /// A tenant's root key in a file that the client keeps: 32 bytes in base64url, 0400.
 pub mod root {
-    use super::{
-        Error, Path, PublicKey, Result, SigningKey, Zeroizing, read, write_new,
-    };
+    use super::{Error, Path, PublicKey, Result, SigningKey, Zeroizing, read, write_new};
     use data_encoding::BASE64URL_NOPAD;
     use rand_core::CryptoRng;
     use zeroize::Zeroize as _;

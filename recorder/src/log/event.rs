@@ -236,7 +236,10 @@ mod tests {
         let text = String::from_utf8(sealed.bytes.clone()).unwrap();
         assert!(text.starts_with(r#"{"at":5,"case":""#), "{text}");
         assert_eq!(event.kind(), "case_approved");
-        assert_eq!(serde_json::from_slice::<LogEvent>(&sealed.bytes).unwrap(), event);
+        assert_eq!(
+            serde_json::from_slice::<LogEvent>(&sealed.bytes).unwrap(),
+            event
+        );
         assert_eq!(entry(&sealed.salt, &sealed.bytes), sealed.entry);
     }
 }

@@ -200,12 +200,12 @@ pub async fn verify(tenant: &Tenant, recorder: &PublicKey) -> Result<Checked> {
         },
     };
     match &checkpoint {
-        Some(checkpoint) if roots.get(&checkpoint.size) != Some(&checkpoint.root) => wrong.push(
-            format!(
+        Some(checkpoint) if roots.get(&checkpoint.size) != Some(&checkpoint.root) => {
+            wrong.push(format!(
                 "the tree of the first {} entries has another root than the signed checkpoint",
                 checkpoint.size
-            ),
-        ),
+            ));
+        }
         Some(checkpoint) if checkpoint.size < tree.size() => wrong.push(format!(
             "no checkpoint covers the last {} entries",
             tree.size() - checkpoint.size

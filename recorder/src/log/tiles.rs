@@ -22,10 +22,7 @@ pub fn tiles(leaves: &[Hash32]) -> Vec<(String, Vec<u8>)> {
             out.push((path, tile.iter().flat_map(|hash| hash.0).collect()));
         }
         // A level's entry is the root of a full tile below it.
-        row = row
-            .chunks_exact(WIDTH)
-            .map(merkle::root)
-            .collect();
+        row = row.chunks_exact(WIDTH).map(merkle::root).collect();
         level += 1;
     }
     out

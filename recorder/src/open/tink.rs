@@ -57,7 +57,11 @@ pub fn open(
     let mut rest = segments;
     let mut number = 0_u32;
     loop {
-        let room = if number == 0 { SEGMENT - HEADER } else { SEGMENT };
+        let room = if number == 0 {
+            SEGMENT - HEADER
+        } else {
+            SEGMENT
+        };
         let (segment, after) = rest.split_at(room.min(rest.len()));
         let last = after.is_empty();
         if segment.len() < TAG {

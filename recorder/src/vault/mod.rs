@@ -13,6 +13,7 @@
 pub mod pack;
 pub mod placement;
 
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path as FilePath;
 use std::sync::Arc;
 
@@ -57,7 +58,12 @@ impl Vault {
             folder: folder.display().to_string(),
             reason,
         };
-        std::fs::create_dir_all(folder).map_err(|e| failed(e.to_string()))?;
+        // Never for everyone; whether for the group, the umask says.
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o770)
+            .create(folder)
+            .map_err(|e| failed(e.to_string()))?;
         let store = LocalFileSystem::new_with_prefix(folder)
             .map_err(|e| failed(e.to_string()))?
             .with_fsync(true);

@@ -83,10 +83,7 @@ impl Packer {
         };
         let (first, count) = (first.seq, parts.len() as u64);
         self.number += 1;
-        let stem = format!(
-            "t{:04}-e{:04}-{:04}",
-            self.track, self.epoch, self.number
-        );
+        let stem = format!("t{:04}-e{:04}-{:04}", self.track, self.epoch, self.number);
         let bytes = Bytes::from(core::mem::take(&mut self.bytes));
         let index = Bytes::from(serde_json::to_vec(&Index {
             version: VERSION,
@@ -135,7 +132,10 @@ mod tests {
 
     #[test]
     fn an_object_is_closed_before_it_would_be_too_large() {
-        let (tenant, recording) = (TenantId::from_bytes([1; 16]), RecordingId::from_bytes([2; 16]));
+        let (tenant, recording) = (
+            TenantId::from_bytes([1; 16]),
+            RecordingId::from_bytes([2; 16]),
+        );
         let mut packer = Packer::new(tenant, recording, 3, 4, 100);
         let mut objects = Vec::new();
         for (seq, length) in [(1, 60), (2, 40), (3, 1), (4, 150), (5, 10)] {
@@ -144,7 +144,14 @@ mod tests {
         objects.extend(packer.finish().unwrap());
         let shape: Vec<_> = objects
             .iter()
-            .map(|p| (p.object.name.as_str(), p.object.first, p.object.parts, p.bytes.len()))
+            .map(|p| {
+                (
+                    p.object.name.as_str(),
+                    p.object.first,
+                    p.object.parts,
+                    p.bytes.len(),
+                )
+            })
             .collect();
         assert_eq!(
             shape,

@@ -74,7 +74,9 @@ fn last(text: &str) -> &str {
 /// A house whose data a program works on; its clock is the system's.
 async fn house() -> (House, proto::RecordingId) {
     let mut house = House::new().await;
-    let talk = house.talk(&["is this sealed", "\u{1b}[2Jit is\u{202e}"]).await;
+    let talk = house
+        .talk(&["is this sealed", "\u{1b}[2Jit is\u{202e}"])
+        .await;
     house.spool.take().unwrap().close().await;
     house.recorder.store.close().await;
     std::fs::write(
@@ -102,8 +104,17 @@ async fn an_operator_finds_opens_and_checks_without_a_running_recorder() {
     assert!(verified.contains("track 1: 4 of 4 parts"), "{verified}");
 
     let open = [
-        "case", "open", "alpine", "--authority", "Court", "--reference", "1/26", "--basis", "§ 1",
-        "--recording", &id,
+        "case",
+        "open",
+        "alpine",
+        "--authority",
+        "Court",
+        "--reference",
+        "1/26",
+        "--basis",
+        "§ 1",
+        "--recording",
+        &id,
     ];
     let opened = program.good(&open, "");
     let case = last(&opened);
@@ -114,7 +125,10 @@ async fn an_operator_finds_opens_and_checks_without_a_running_recorder() {
         for officer in officers {
             arguments.extend(["--officer", *officer]);
         }
-        arguments.iter().map(ToString::to_string).collect::<Vec<_>>()
+        arguments
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
     };
     let alone = export(&["ines"]);
     let alone: Vec<&str> = alone.iter().map(String::as_str).collect();
@@ -130,7 +144,11 @@ async fn an_operator_finds_opens_and_checks_without_a_running_recorder() {
         "recorder: the passphrase is wrong\n"
     );
     program.good(&both, OFFICERS);
-    assert!(program.refused(&both, OFFICERS).contains("will not overwrite"));
+    assert!(
+        program
+            .refused(&both, OFFICERS)
+            .contains("will not overwrite")
+    );
 
     let checked = program.good(&["verify", bundle], "");
     assert_eq!(last(&checked), "The bundle is whole.");
@@ -143,13 +161,24 @@ async fn an_operator_finds_opens_and_checks_without_a_running_recorder() {
     assert!(said(&altered).0.contains("NOT as it was handed out"));
 
     let shown = program.good(
-        &["open", "alpine", case, "--officer", "ines", "--officer", "omar"],
+        &[
+            "open",
+            "alpine",
+            case,
+            "--officer",
+            "ines",
+            "--officer",
+            "omar",
+        ],
         OFFICERS,
     );
     assert!(shown.contains(r"\u{1b}[2Jit is\u{202e}"), "{shown}");
     assert!(!shown.contains('\u{1b}') && !shown.contains('\u{202e}'));
     let log = program.good(&["log", "show", "alpine"], "");
-    assert!(log.contains("opening_failed") || log.contains("opened"), "{log}");
+    assert!(
+        log.contains("opening_failed") || log.contains("opened"),
+        "{log}"
+    );
     program.good(&["log", "verify", "alpine"], "");
     program.good(&["check"], "");
 }
@@ -180,8 +209,17 @@ async fn the_same_commands_go_through_a_running_recorder_which_alone_holds_the_d
     }
     assert!(listed.contains(&id), "{listed}");
     let open = [
-        "case", "open", "alpine", "--authority", "Court", "--reference", "1/26", "--basis", "§ 1",
-        "--recording", &id,
+        "case",
+        "open",
+        "alpine",
+        "--authority",
+        "Court",
+        "--reference",
+        "1/26",
+        "--basis",
+        "§ 1",
+        "--recording",
+        &id,
     ];
     let opened = program.good(&open, "");
     let case = last(&opened).to_owned();
@@ -191,12 +229,23 @@ async fn the_same_commands_go_through_a_running_recorder_which_alone_holds_the_d
     let secrets = folder.join("secret");
     std::fs::write(&secrets, "the passphrase of omar\n").unwrap();
     let two = program.good(
-        &["case", "approve", "alpine", &case, "omar", "--secrets", secrets.to_str().unwrap()],
+        &[
+            "case",
+            "approve",
+            "alpine",
+            &case,
+            "omar",
+            "--secrets",
+            secrets.to_str().unwrap(),
+        ],
         "",
     );
     assert!(two.contains("2 of 2"), "{two}");
     let bundle = folder.join("bundle.tar");
-    program.good(&["export", "alpine", &case, "--out", bundle.to_str().unwrap()], "");
+    program.good(
+        &["export", "alpine", &case, "--out", bundle.to_str().unwrap()],
+        "",
+    );
     program.good(&["verify", bundle.to_str().unwrap()], "");
     program.good(&["case", "close", "alpine", &case], "");
     let over = program.refused(&["case", "approve", "alpine", &case, "ines"], OFFICERS);
@@ -209,10 +258,19 @@ async fn the_same_commands_go_through_a_running_recorder_which_alone_holds_the_d
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
     assert!(running.0.wait().unwrap().success());
     let mut lines = String::new();
-    running.0.stderr.take().unwrap().read_to_string(&mut lines).unwrap();
+    running
+        .0
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut lines)
+        .unwrap();
     assert!(lines.contains("recorder stopped"), "{lines}");
     // A thing that was said, or a name, is in no log line.
-    assert!(!lines.contains("sealed") && !lines.contains("Heron"), "{lines}");
+    assert!(
+        !lines.contains("sealed") && !lines.contains("Heron"),
+        "{lines}"
+    );
 }
 
 #[tokio::test]
@@ -223,26 +281,42 @@ async fn what_is_missing_or_wrong_is_said_in_one_line() {
     };
     let config = folder.path().join("recorder.toml");
     let missing = program.refused(&["check"], "");
-    assert!(missing.contains("recorder.toml") && missing.contains("--config"), "{missing}");
+    assert!(
+        missing.contains("recorder.toml") && missing.contains("--config"),
+        "{missing}"
+    );
     std::fs::write(&config, "data = \"data\"\n[consol]\n").unwrap();
     let unknown = program.refused(&["check"], "");
-    assert!(unknown.contains("line 2") && unknown.contains("consol"), "{unknown}");
+    assert!(
+        unknown.contains("line 2") && unknown.contains("consol"),
+        "{unknown}"
+    );
 
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap();
-    std::fs::write(&config, format!("data = \"data\"\n[console]\nlisten = \"{port}\"\n")).unwrap();
+    std::fs::write(
+        &config,
+        format!("data = \"data\"\n[console]\nlisten = \"{port}\"\n"),
+    )
+    .unwrap();
     let first = program.refused(&["serve"], "");
     assert!(first.contains("recorder init"), "{first}");
     program.good(&["init"], "");
     let again = program.refused(&["init"], "");
     assert!(again.contains("nothing was changed"), "{again}");
     let taken = program.refused(&["serve"], "");
-    assert!(taken.contains(&port.to_string()) && taken.contains("[console]"), "{taken}");
+    assert!(
+        taken.contains(&port.to_string()) && taken.contains("[console]"),
+        "{taken}"
+    );
     let nobody = program.refused(&["list", "nobody"], "");
     assert_eq!(nobody, "recorder: there is no such client here\n");
 
     let master = folder.path().join("data/recorder/master.key");
     std::fs::remove_file(&master).unwrap();
     let gone = program.refused(&["check"], "");
-    assert!(gone.contains("master.key") && gone.contains("recorder init"), "{gone}");
+    assert!(
+        gone.contains("master.key") && gone.contains("recorder init"),
+        "{gone}"
+    );
 }

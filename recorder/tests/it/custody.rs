@@ -39,7 +39,11 @@ async fn every_file_and_one_officers_secret_open_nothing_and_two_officers_open()
     let refused = retrieval::open(&thief, &tenant, case, talk.recording, "open").await;
     assert!(matches!(
         refused.err(),
-        Some(Error::TooFewOfficers { have: 1, need: 2, .. })
+        Some(Error::TooFewOfficers {
+            have: 1,
+            need: 2,
+            ..
+        })
     ));
     // … with their secret tried on the other officer's key …
     let other = cases::approve(&thief, &tenant, case, omar.0, &ines.1).await;
@@ -93,19 +97,20 @@ async fn the_opening_stands_in_a_signed_checkpoint_before_the_first_byte() {
     let case = house.case(&[talk.recording]).await;
     house.approve(case, 0).await;
     house.approve(case, 1).await;
-    let before = house.tenant.newest_checkpoint().await.unwrap().unwrap().size;
+    let before = house
+        .tenant
+        .newest_checkpoint()
+        .await
+        .unwrap()
+        .unwrap()
+        .size;
 
     // A receiver that never takes a byte, and hangs up.
     let (to, from) = tokio::sync::mpsc::channel(1);
     drop(from);
-    let refused = recorder::bundle::compose::export(
-        &house.recorder,
-        &house.tenant,
-        case,
-        talk.recording,
-        to,
-    )
-    .await;
+    let refused =
+        recorder::bundle::compose::export(&house.recorder, &house.tenant, case, talk.recording, to)
+            .await;
     assert!(refused.is_err());
     let kinds: Vec<String> = house
         .tenant
@@ -116,7 +121,13 @@ async fn the_opening_stands_in_a_signed_checkpoint_before_the_first_byte() {
         .map(|e| e.kind)
         .collect();
     assert_eq!(kinds, ["opening", "opening_failed"]);
-    let after = house.tenant.newest_checkpoint().await.unwrap().unwrap().size;
+    let after = house
+        .tenant
+        .newest_checkpoint()
+        .await
+        .unwrap()
+        .unwrap()
+        .size;
     assert_eq!(after, before + 2);
 
     // Where the log cannot be written, nothing is opened.
@@ -125,14 +136,9 @@ async fn the_opening_stands_in_a_signed_checkpoint_before_the_first_byte() {
     let break_it = "ALTER TABLE checkpoints RENAME TO elsewhere";
     run_sql(&database, break_it).await;
     let (to, mut from) = tokio::sync::mpsc::channel(64);
-    let refused = recorder::bundle::compose::export(
-        &house.recorder,
-        &house.tenant,
-        case,
-        talk.recording,
-        to,
-    )
-    .await;
+    let refused =
+        recorder::bundle::compose::export(&house.recorder, &house.tenant, case, talk.recording, to)
+            .await;
     assert!(refused.is_err());
     assert!(from.recv().await.is_none(), "a byte left without its entry");
 }
@@ -181,7 +187,10 @@ async fn a_sealing_key_that_another_root_signed_is_refused() {
         .await
         .unwrap();
     assert_eq!(key.quarter, "2027Q1");
-    assert_eq!(recorder::clock::shown(key.not_before), "2027-01-01T00:00:00Z");
+    assert_eq!(
+        recorder::clock::shown(key.not_before),
+        "2027-01-01T00:00:00Z"
+    );
 }
 
 #[tokio::test]
@@ -196,7 +205,11 @@ async fn an_unlocked_share_is_forgotten_after_a_quarter_of_an_hour() {
     let refused = house.export_under(case, talk.recording).await;
     assert!(matches!(
         refused.err(),
-        Some(Error::TooFewOfficers { have: 1, need: 2, .. })
+        Some(Error::TooFewOfficers {
+            have: 1,
+            need: 2,
+            ..
+        })
     ));
 }
 

@@ -1,6 +1,7 @@
 //! Damage: opened up to it, and named with its place; altered statements are not believed.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::io::Read as _;
 
@@ -98,19 +99,28 @@ async fn a_missing_object_an_altered_index_and_added_bytes_are_named() {
     let (house, talk) = kept(TEXTS).await;
     alter(&house, &talk, OBJECT, |bytes| bytes.push(0));
     let (damage, _) = opened(&house, &talk).await;
-    assert_eq!(damage, [format!("{OBJECT}: holds something besides its parts")]);
+    assert_eq!(
+        damage,
+        [format!("{OBJECT}: holds something besides its parts")]
+    );
 
     alter(&house, &talk, INDEX, |bytes| {
         let at = bytes.iter().rposition(|b| *b == b'1').unwrap();
         bytes[at] = b'2';
     });
     let (damage, lines) = opened(&house, &talk).await;
-    assert_eq!(damage, [format!("track 1, epoch 1, part 1: {INDEX} was altered")]);
+    assert_eq!(
+        damage,
+        [format!("track 1, epoch 1, part 1: {INDEX} was altered")]
+    );
     assert_eq!(lines, [0, 4]);
 
     fs::remove_file(house.vault_folder(talk.recording).join(INDEX)).unwrap();
     let (damage, _) = opened(&house, &talk).await;
-    assert_eq!(damage, [format!("track 1, epoch 1, part 1: {INDEX} is not there")]);
+    assert_eq!(
+        damage,
+        [format!("track 1, epoch 1, part 1: {INDEX} is not there")]
+    );
 }
 
 #[tokio::test]
@@ -120,16 +130,29 @@ async fn a_part_moved_to_another_place_does_not_open_even_with_a_forged_index_an
     let folder = house.vault_folder(talk.recording);
     let mut index = index(&house, &talk, INDEX);
     let (a, b) = (index.parts[1], index.parts[2]);
-    (index.parts[1].offset, index.parts[1].length, index.parts[1].hash) = (b.offset, b.length, b.hash);
-    (index.parts[2].offset, index.parts[2].length, index.parts[2].hash) = (a.offset, a.length, a.hash);
+    (
+        index.parts[1].offset,
+        index.parts[1].length,
+        index.parts[1].hash,
+    ) = (b.offset, b.length, b.hash);
+    (
+        index.parts[2].offset,
+        index.parts[2].length,
+        index.parts[2].hash,
+    ) = (a.offset, a.length, a.hash);
     index.parts[2].prev = b.hash;
     index.parts[3].prev = a.hash;
     let bytes = serde_json::to_vec(&index).unwrap();
     fs::write(folder.join(INDEX), &bytes).unwrap();
     let path = folder.join("placement.dsse.json");
-    let envelope: proto::dsse::Envelope = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let envelope: proto::dsse::Envelope =
+        serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     let mut placement: Placement = envelope.payload_unverified().unwrap();
-    let object = placement.objects.iter_mut().find(|o| o.index == INDEX).unwrap();
+    let object = placement
+        .objects
+        .iter_mut()
+        .find(|o| o.index == INDEX)
+        .unwrap();
     object.index_sha256 = Hash32::of(&bytes);
     let signed = placement.sign(house.recorder.keys.signing()).unwrap();
     fs::write(&path, serde_json::to_vec(&signed).unwrap()).unwrap();
@@ -172,9 +195,11 @@ async fn an_unknown_recipient_in_a_manifest_is_found() {
     talk.say(&house, "hello").await;
     let mut manifest = talk.manifest(&house);
     let stranger = ParticipantId::random(&mut system());
-    manifest.tracks[0].epochs[0].recipients.push(Recipient::Receipt {
-        participant: stranger,
-    });
+    manifest.tracks[0].epochs[0]
+        .recipients
+        .push(Recipient::Receipt {
+            participant: stranger,
+        });
     manifest.ending = seal::manifest::Ending::Abandoned {};
     talk.end_with(&house, &manifest).await;
     let pass = house.intake().await;
@@ -197,7 +222,10 @@ async fn a_manifest_of_an_uncertified_node_waits_in_the_spool_until_it_is_certif
     let talk = house.talk(&["hello"]).await;
     let pass = house.intake().await;
     assert!(pass.kept.is_empty());
-    assert!(pass.refused[0].1.contains("not signed by a node"), "{pass:?}");
+    assert!(
+        pass.refused[0].1.contains("not signed by a node"),
+        "{pass:?}"
+    );
     assert!(!house.vault_folder(talk.recording).exists());
     drop(right);
     house.certify().await;
@@ -238,7 +266,10 @@ async fn a_damaged_spool_gives_what_it_still_has() {
     );
     let (damage, lines) = opened(&house, &talk).await;
     assert_eq!(lines, [3, 4]);
-    assert!(damage.iter().any(|d| d.contains("part 4: is missing")), "{damage:?}");
+    assert!(
+        damage.iter().any(|d| d.contains("part 4: is missing")),
+        "{damage:?}"
+    );
 }
 
 #[tokio::test]
@@ -260,7 +291,11 @@ async fn every_altered_file_of_a_bundle_is_found() {
         let report = verify::bundle(pack(&without).as_slice(), None).await;
         assert!(!report.is_good(), "{name} was taken out, unseen");
     }
-    assert!(verify::bundle(pack(&files).as_slice(), None).await.is_good());
+    assert!(
+        verify::bundle(pack(&files).as_slice(), None)
+            .await
+            .is_good()
+    );
 }
 
 #[tokio::test]
@@ -268,12 +303,22 @@ async fn a_transcript_with_other_words_is_found_though_its_checksums_were_made_t
     let (house, talk) = kept(TEXTS).await;
     let (bundle, _) = house.export(talk.recording).await;
     let mut files = unpack(&bundle);
-    let root = files.keys().next().unwrap().split('/').next().unwrap().to_owned();
+    let root = files
+        .keys()
+        .next()
+        .unwrap()
+        .split('/')
+        .next()
+        .unwrap()
+        .to_owned();
     let lines = format!("{root}/data/transcript.jsonl");
     let text = String::from_utf8(files[&lines].clone()).unwrap();
     files.insert(lines, text.replace("three", "threw").into_bytes());
     // The forger makes both lists of checksums fit.
-    for (list, prefix) in [("manifest-sha256.txt", "data/"), ("tagmanifest-sha256.txt", "")] {
+    for (list, prefix) in [
+        ("manifest-sha256.txt", "data/"),
+        ("tagmanifest-sha256.txt", ""),
+    ] {
         let mut out = String::new();
         for (name, bytes) in &files {
             let name = name.strip_prefix(&format!("{root}/")).unwrap();
@@ -283,7 +328,7 @@ async fn a_transcript_with_other_words_is_found_though_its_checksums_were_made_t
                 name.starts_with(prefix)
             };
             if wanted {
-                out.push_str(&format!("{}  {name}\n", Hash32::of(bytes)));
+                writeln!(out, "{}  {name}", Hash32::of(bytes)).unwrap();
             }
         }
         files.insert(format!("{root}/{list}"), out.into_bytes());
@@ -297,9 +342,17 @@ async fn another_recorders_key_is_told_from_the_one_that_was_given() {
     let (house, talk) = kept(&["hello"]).await;
     let (bundle, _) = house.export(talk.recording).await;
     let right = house.recorder.public().fingerprint();
-    assert!(verify::bundle(bundle.as_slice(), Some(right)).await.is_good());
+    assert!(
+        verify::bundle(bundle.as_slice(), Some(right))
+            .await
+            .is_good()
+    );
     let wrong = Hash32::of(b"another");
-    assert!(!verify::bundle(bundle.as_slice(), Some(wrong)).await.is_good());
+    assert!(
+        !verify::bundle(bundle.as_slice(), Some(wrong))
+            .await
+            .is_good()
+    );
 }
 
 fn unpack(bundle: &[u8]) -> BTreeMap<String, Vec<u8>> {
@@ -322,7 +375,8 @@ fn pack(files: &BTreeMap<String, Vec<u8>>) -> Vec<u8> {
         let mut header = tar::Header::new_gnu();
         header.set_size(bytes.len() as u64);
         header.set_mode(0o644);
-        tar.append_data(&mut header, name, bytes.as_slice()).unwrap();
+        tar.append_data(&mut header, name, bytes.as_slice())
+            .unwrap();
     }
     tar.into_inner().unwrap()
 }

@@ -23,11 +23,14 @@ use recorder::entropy::system;
 use recorder::intake::Intake;
 use recorder::keys::{Passphrase, PrivateKey};
 use recorder::{Recorder, cases};
+use seal::TrackSealer;
 use seal::manifest::{Consent, Ending, Manifest, Participant, Policy, VERSION};
 use seal::spool::{Begin, End, Record, Spool, SpoolConfig};
 use seal::track::{Recipients, TrackId};
-use seal::TrackSealer;
-use store::{AgentConsent, JoinToken, NewConsent, NewParticipant, NewSite, NewStaff, NewTenant, Node, StaffRole, Tenant};
+use store::{
+    AgentConsent, JoinToken, NewConsent, NewParticipant, NewSite, NewStaff, NewTenant, Node,
+    StaffRole, Tenant,
+};
 
 /// 2026-11-22T10:00:00Z
 pub(crate) const START: i64 = 1_795_341_600_000;
@@ -307,7 +310,10 @@ impl House {
             started: at,
         };
         self.spool().append(&[Record::Begin(begin)]).await.unwrap();
-        for (who, (role, name)) in [(0, (Role::Visitor, "Blue Heron")), (1, (Role::Agent, "Mia"))] {
+        for (who, (role, name)) in [
+            (0, (Role::Visitor, "Blue Heron")),
+            (1, (Role::Agent, "Mia")),
+        ] {
             talk.epoch(self, who).await;
             let participant = talk.people[who];
             let event = move |n, at| ChatEvent::Joined {
@@ -345,7 +351,10 @@ impl House {
     }
 
     /// The bundle of a recording, under a fresh case with both officers' approvals.
-    pub(crate) async fn export(&self, recording: RecordingId) -> (Vec<u8>, recorder::bundle::compose::Exported) {
+    pub(crate) async fn export(
+        &self,
+        recording: RecordingId,
+    ) -> (Vec<u8>, recorder::bundle::compose::Exported) {
         let case = self.case(&[recording]).await;
         self.approve(case, 0).await;
         self.approve(case, 1).await;
@@ -435,7 +444,8 @@ impl Talk {
             reason: LeaveReason::Left,
         })
         .await;
-        self.event(house, 0, |n, at| ChatEvent::Ended { n, at }).await;
+        self.event(house, 0, |n, at| ChatEvent::Ended { n, at })
+            .await;
         for track in &mut self.tracks {
             let part = track.end(&mut system()).unwrap();
             house.spool().append(&[Record::Part(part)]).await.unwrap();

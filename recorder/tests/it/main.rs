@@ -1,5 +1,12 @@
 //! The recorder with real rows, real sealing and real files, one behaviour a file.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test stops where it is wrong"
+)]
+
 mod cli;
 mod console;
 mod custody;
@@ -7,3 +14,4 @@ mod damage;
 mod house;
 mod keeping;
 mod straight;
+mod vectors;

@@ -37,15 +37,9 @@ async fn what_was_said_is_found_by_metadata_opened_by_two_and_checked_by_a_stran
     let case = house.case(&[talk.recording]).await;
     house.approve(case, 0).await;
     house.approve(case, 1).await;
-    let opened = retrieval::open(
-        &house.recorder,
-        &house.tenant,
-        case,
-        talk.recording,
-        "open",
-    )
-    .await
-    .unwrap();
+    let opened = retrieval::open(&house.recorder, &house.tenant, case, talk.recording, "open")
+        .await
+        .unwrap();
     let texts: Vec<String> = opened
         .lines
         .iter()

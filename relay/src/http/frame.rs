@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use proto::{ErrorCode, SiteId};
 
 use super::allowance::Ask;
-use super::assets::{self, Desk, Widget};
+use super::assets;
 use super::caller::Caller;
 use super::extract::Id;
 use super::front::Front;
@@ -20,11 +20,12 @@ pub(super) async fn widget(
     State(front): State<Arc<Front>>,
     caller: Caller,
     Id(site): Id<SiteId>,
+    request: HeaderMap,
 ) -> Result<Response, Problem> {
     caller.take(&front, Ask::Notice)?;
     let tenant = front.tenant_of_site(site).await?;
     let site = tenant.site(site).await?.ok_or(ErrorCode::NotFound)?;
-    let mut response = assets::page(Widget::get("frame.html"))?;
+    let mut response = assets::page("widget/frame.html", &request)?;
     let policy = page_policy(
         &front.config.listen.widget_origin,
         &Framing::Origins(&site.origins),
@@ -39,8 +40,11 @@ pub(super) async fn widget(
 }
 
 /// `GET /` of the desk's host.
-pub(super) async fn desk(State(front): State<Arc<Front>>) -> Result<Response, Problem> {
-    let mut response = assets::page(Desk::get("index.html"))?;
+pub(super) async fn desk(
+    State(front): State<Arc<Front>>,
+    request: HeaderMap,
+) -> Result<Response, Problem> {
+    let mut response = assets::page("desk/index.html", &request)?;
     let policy = page_policy(&front.config.listen.desk_origin, &Framing::Nobody);
     response
         .headers_mut()

@@ -46,14 +46,14 @@ async fn the_chat_stays_within_its_budget_in_every_language() {
     let world = World::new().await;
     let relay = world.start().await;
     let page = format!("/frame/{}", world.client().site);
-    let page = send(relay.port, WIDGET, "GET", &page, &[], "").await;
+    let page = zipped(&relay, &page).await;
     for language in ["en", "de"] {
         let mut weights = BTreeMap::new();
         let mut open: BTreeSet<String> = BTreeSet::from([
             "/assets/widget/talk.js".to_owned(),
             format!("/assets/widget/strings/{language}.js"),
         ]);
-        open.extend(linked(core::str::from_utf8(&page.body).unwrap()));
+        open.extend(linked(&unzipped(&page)));
         while let Some(path) = open.pop_first() {
             let answer = zipped(&relay, &path).await;
             let found = imported(&path, &unzipped(&answer));
@@ -67,6 +67,16 @@ async fn the_chat_stays_within_its_budget_in_every_language() {
             "{language}: {weight} bytes gzipped, {CHAT} allowed: {weights:#?}"
         );
     }
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_is_not_served_as_a_file_without_its_frame_policy() {
+    let world = World::new().await;
+    let relay = world.start().await;
+    let path = "/assets/widget/frame.html";
+    let answer = send(relay.port, WIDGET, "GET", path, &[], "").await;
+    assert_eq!(answer.status, 404);
     relay.stop().await;
 }
 

@@ -51,8 +51,11 @@ pub(crate) async fn check(
     }
     let pass = intake.lock().await.pass(recorder).await?;
     for (id, why) in pass.refused {
-        out.say(false, format!("recording {id} stays in the spool: manifest {why}"))
-            .await?;
+        out.say(
+            false,
+            format!("recording {id} stays in the spool: manifest {why}"),
+        )
+        .await?;
     }
     for what in pass.damage {
         out.say(false, format!("spool {what}")).await?;
@@ -67,7 +70,13 @@ pub(crate) async fn check(
 
 async fn intake_key(recorder: &Recorder, out: &mut Findings<'_>) -> Result<()> {
     match rotate::newest(recorder).await? {
-        None => out.say(false, "there is no intake key: run `recorder init`".to_owned()).await,
+        None => {
+            out.say(
+                false,
+                "there is no intake key: run `recorder init`".to_owned(),
+            )
+            .await
+        }
         Some(key) => {
             let there = recorder.keys.intake(key.generation)?.is_some();
             let due = rotate::is_due(recorder).await?;

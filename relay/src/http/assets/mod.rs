@@ -2,7 +2,6 @@
 
 mod light;
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -17,15 +16,17 @@ use super::problem::Problem;
 
 #[derive(RustEmbed)]
 #[folder = "../web/widget"]
-pub(super) struct Widget;
+struct Widget;
 
 #[derive(RustEmbed)]
 #[folder = "../web/desk"]
-pub(super) struct Desk;
+struct Desk;
 
 #[derive(RustEmbed)]
 #[folder = "../web/lib"]
 struct Lib;
+
+const PAGE: &str = "text/html; charset=utf-8";
 
 /// A file as it travels.
 struct Asset {
@@ -69,17 +70,10 @@ pub(super) async fn launcher(headers: HeaderMap) -> Result<Response, Problem> {
     Ok(response)
 }
 
-/// A page's bytes, if it was built in.
-pub(super) fn page(file: Option<EmbeddedFile>) -> Result<Response, Problem> {
-    let file = file.ok_or(ErrorCode::NotFound)?;
-    let mut response = whole(file.data).into_response();
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/html; charset=utf-8"),
-    );
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    Ok(response)
+/// A page, such as `widget/frame.html`; the caller says who may frame it.
+pub(super) fn page(path: &str, request: &HeaderMap) -> Result<Response, Problem> {
+    let page = ASSETS.get(path).ok_or(ErrorCode::NotFound)?;
+    Ok(answer(page, request))
 }
 
 /// Types and tests stand beside the sources and are for nobody else.
@@ -101,11 +95,17 @@ fn asset(name: &str, file: &EmbeddedFile) -> Option<Asset> {
     })
 }
 
+/// A page is never served as a file: it would lack the policy that says who may frame it.
 fn serve(folders: &[&str], path: &str, request: &HeaderMap) -> Result<Response, Problem> {
     let asset = ASSETS
         .get(path)
+        .filter(|asset| asset.kind != PAGE)
         .filter(|_| folders.iter().any(|folder| path.starts_with(folder)))
         .ok_or(ErrorCode::NotFound)?;
+    Ok(answer(asset, request))
+}
+
+fn answer(asset: &Asset, request: &HeaderMap) -> Response {
     let known = request.get(header::IF_NONE_MATCH) == Some(&asset.tag);
     let zipped = asset.gzip.as_ref().filter(|_| takes_gzip(request));
     let mut response = match zipped {
@@ -118,7 +118,7 @@ fn serve(folders: &[&str], path: &str, request: &HeaderMap) -> Result<Response, 
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     headers.insert(header::ETAG, asset.tag.clone());
-    Ok(response)
+    response
 }
 
 /// Every browser writes `gzip` as an item of its own; whoever refuses it with `q=0` gets it plain.
@@ -131,15 +131,9 @@ fn takes_gzip(request: &HeaderMap) -> bool {
         .any(|coding| coding.trim() == "gzip")
 }
 
-fn whole(data: Cow<'static, [u8]>) -> axum::body::Body {
-    match data {
-        Cow::Borrowed(bytes) => bytes.into(),
-        Cow::Owned(bytes) => bytes.into(),
-    }
-}
-
 fn content_type(name: &str) -> Option<&'static str> {
     Some(match name.rsplit('.').next()? {
+        "html" => PAGE,
         "js" => "text/javascript; charset=utf-8",
         "css" => "text/css; charset=utf-8",
         "svg" => "image/svg+xml",
