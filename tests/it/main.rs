@@ -9,6 +9,7 @@ mod kill;
 mod make_run;
 mod matrix;
 mod opened;
+mod pictures;
 mod rows;
 mod session;
 mod spoken;

@@ -98,7 +98,10 @@ impl Browser {
             "Emulation.setEmulatedMedia",
             json!({"features": [{"name": "prefers-color-scheme", "value": value}]}),
         )
-        .await
+        .await?;
+        // Colours change over 150 ms.
+        sleep(Duration::from_millis(300)).await;
+        Ok(())
     }
 
     /// Takes the network away, or gives it back.
