@@ -92,6 +92,9 @@ async fn the_widget_in_its_states() -> Result<()> {
     house.relay.kill().await?;
     page.see(".banner").await?;
     fresh.write("Written while the line was down").await?;
+    fresh
+        .line("pending", "Written while the line was down")
+        .await?;
     page.picture("talk-lost").await?;
     house.start_relay().await?;
     fresh
@@ -209,6 +212,51 @@ async fn arrive(house: &House, site: SiteId, name: &str) -> Result<Participant> 
         &[],
     )
     .await
+}
+
+/// The two pictures of the README: `docs/pictures/` holds copies.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_readme_shows_a_conversation_from_both_sides() -> Result<()> {
+    let mut house = House::start().await?;
+    let driver = Driver::start().await?;
+    let bank = client(&house, "alpine")?.clone();
+    let site = bank.site.context("the bank has a site")?;
+    let mia = bank.agents.first().context("the bank has agents")?;
+    let desk = Agent::arrive(&driver, "readme-desk", &house.plan().desk_origin()).await?;
+    desk.sign_in(&bank, mia).await?;
+    let visitor = Visitor::arrive(&driver, "readme-widget", &house.plan().shop_origin()).await?;
+    visitor.browser.size(820, 720).await?;
+    visitor.press_launcher().await?;
+    visitor.browser.see("form.gate").await?;
+    visitor.browser.picture("gate").await?;
+    visitor.agree(Some("Blue Heron")).await?;
+    let waiting = arrive(&house, site, "Quiet Falcon").await?;
+    visitor
+        .say("Hello, my card was declined at the station this morning.")
+        .await?;
+    desk.accept("Blue Heron").await?;
+    desk.say("Good morning. It was blocked because of a payment abroad. Was that you?")
+        .await?;
+    visitor
+        .line(
+            "theirs",
+            "Good morning. It was blocked because of a payment abroad. Was that you?",
+        )
+        .await?;
+    visitor.say("Yes, a train ticket in Milan.").await?;
+    desk.say("Thank you. I have unblocked it: try again in a minute.")
+        .await?;
+    visitor
+        .line(
+            "theirs",
+            "Thank you. I have unblocked it: try again in a minute.",
+        )
+        .await?;
+    sleep(Duration::from_millis(500)).await;
+    visitor.browser.picture("talk").await?;
+    desk.browser.picture("talk").await?;
+    drop(waiting);
+    house.stop().await
 }
 
 /// On a phone, and on the narrowest screen there is.
