@@ -151,6 +151,16 @@ impl Config {
         ] {
             *folder = folder.take().map(|folder| base.join(folder));
         }
+        // `sqlite:FOLDER` names a folder like the others.
+        if let Some(folder) = config
+            .store
+            .url
+            .as_deref()
+            .and_then(|url| url.strip_prefix("sqlite:"))
+        {
+            let folder = base.join(folder);
+            config.store.url = Some(format!("sqlite:{}", folder.display()));
+        }
         Ok(config)
     }
 

@@ -89,10 +89,15 @@ pub(super) async fn certify(
     let control = recorder.store.control();
     let known = control.node_by_key(&key).await?;
     let now = recorder.now().whole_seconds();
+    // Certified again, a node keeps its first day: what it signed since stays believable.
+    let since = known
+        .as_ref()
+        .and_then(|node| node.certificate.verify(&recorder.public()).ok())
+        .map_or(now, |before: NodeCertificate| before.not_before);
     let certificate = NodeCertificate {
         node: known.map_or_else(|| NodeId::random(&mut recorder.rng()), |node| node.id),
         public_key: key,
-        not_before: now,
+        not_before: since,
         not_after: now.plus(i64::from(days) * 86_400_000),
     };
     let envelope = certificate

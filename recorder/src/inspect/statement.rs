@@ -68,6 +68,7 @@ pub fn unbelievable(
 fn signed_by_node(envelope: &Envelope, manifest: &Manifest, trust: &Trust) -> bool {
     let by_node = trust.node(manifest.node).iter().any(|certificate| {
         certificate.not_before <= manifest.ended
+            && manifest.ended <= certificate.not_after
             && envelope.verify_signature(&certificate.public_key).is_ok()
     });
     let by_recorder = matches!(manifest.ending, Ending::Truncated { .. })

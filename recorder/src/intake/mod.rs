@@ -55,7 +55,8 @@ struct Follower {
     position: Position,
     gathering: Gathering,
     /// In the vault already: what of them is still in the spool does not matter.
-    done: BTreeSet<RecordingId>,
+    /// With the last segment that holds something of them.
+    done: BTreeMap<RecordingId, u64>,
     listed: BTreeSet<RecordingId>,
     refused: BTreeMap<RecordingId, Millis>,
     damage: Vec<Damage>,
@@ -101,9 +102,7 @@ impl Intake {
     /// A recording was brought into the vault by hand.
     pub fn kept_by_hand(&mut self, id: RecordingId) {
         for node in self.nodes.values_mut() {
-            if node.gathering.recordings.remove(&id).is_some() {
-                node.done.insert(id);
-            }
+            node.forget(id);
         }
     }
 }
@@ -119,7 +118,7 @@ impl Follower {
                 let known = located
                     .record
                     .recording()
-                    .is_some_and(|id| self.done.contains(&id));
+                    .is_some_and(|id| self.done.contains_key(&id));
                 if !known {
                     self.gathering.take(folder, located);
                 }
@@ -159,8 +158,7 @@ impl Follower {
                 Err(other) => return Err(other.into()),
             };
             if is_kept(&tenant, id).await? {
-                self.gathering.recordings.remove(&id);
-                self.done.insert(id);
+                self.forget(id);
                 continue;
             }
             let Some(end) = &gathered.end else {
@@ -173,8 +171,7 @@ impl Follower {
             match keep::keep(recorder, &tenant, id, gathered, end).await? {
                 Outcome::Kept(findings) => {
                     pass.kept.push((id, findings));
-                    self.gathering.recordings.remove(&id);
-                    self.done.insert(id);
+                    self.forget(id);
                 }
                 Outcome::Refused(why) => {
                     let what = What::RecordingRefused {
@@ -189,6 +186,15 @@ impl Follower {
             }
         }
         Ok(())
+    }
+
+    /// It is in the vault: nothing of it is needed here.
+    fn forget(&mut self, id: RecordingId) {
+        if let Some(gathered) = self.gathering.recordings.remove(&id) {
+            self.done.insert(id, gathered.last_segment);
+        }
+        self.listed.remove(&id);
+        self.refused.remove(&id);
     }
 
     fn refuse(&mut self, id: RecordingId, why: String, now: Millis, pass: &mut Pass) {
@@ -208,10 +214,8 @@ impl Follower {
                 break;
             }
             read::free(folder, number)?;
+            self.done.retain(|_, last| *last > number);
             pass.freed.push((folder.to_owned(), number));
-        }
-        if self.gathering.recordings.is_empty() {
-            self.refused.clear();
         }
         Ok(())
     }

@@ -295,3 +295,30 @@ async fn findings(house: &House, recording: RecordingId) -> Vec<String> {
     }
     out
 }
+
+#[tokio::test]
+async fn a_node_that_is_certified_again_stays_believable_for_what_it_signed_before() {
+    let mut house = House::new().await;
+    let talk = house.talk(&["one"]).await;
+    house.intake().await;
+    house.advance(300 * 86_400_000);
+    let (to, mut from) = tokio::sync::mpsc::channel(8);
+    let command = recorder::command::Command::NodeCertify {
+        key: crate::house::public(&house.node_key),
+        days: 365,
+    };
+    let intake = tokio::sync::Mutex::new(recorder::intake::Intake::default());
+    let answer = recorder::command::Answer(to);
+    recorder::command::carry_out(&house.recorder, &intake, command, &answer)
+        .await
+        .unwrap();
+    drop(answer);
+    let mut lines = Vec::new();
+    while let Some(recorder::command::Reply::Line(line)) = from.recv().await {
+        lines.push(line);
+    }
+    assert_eq!(lines.last().unwrap(), &house.node.to_string());
+    let (bundle, _) = house.export(talk.recording).await;
+    let report = recorder::bundle::verify::bundle(bundle.as_slice(), None).await;
+    assert!(report.is_good(), "{:?}", report.wrong);
+}
