@@ -1,0 +1,473 @@
+//! One value of every message and body, made of fixed ids and times.
+
+use proto::bytes::{Hash32, PublicKey};
+use proto::consent::{
+    ConsentRequest, ConsentResponse, Receipt, ReceiptClaim, ReceiptEvent, ReceiptPurpose,
+    RecordingChoice,
+};
+use proto::desk::{
+    AcceptRequest, AcceptResponse, Colleague, GateView, Me, Offer, PastSession, QueueEntry,
+    QueueView, SignIn,
+};
+use proto::dsse::{Envelope, EnvelopeSignature};
+use proto::event::{ChatEvent, LeaveReason, Role};
+use proto::notice::{Basis, Modality, RecordingMode};
+use proto::wire::{
+    ClientMessage, Hello, KeyWrap, Limits, Person, SealedAt, SealedPart, ServerMessage,
+};
+use proto::{
+    ErrorBody, ErrorCode, Millis, ParticipantId, RecordingId, SessionId, SiteId, StaffId, TenantId,
+    Token,
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::golden::Golden;
+
+const AT: Millis = Millis(1_800_000_000_123);
+
+/// Bodies that are read by clients of other versions too: they may grow.
+pub(crate) const OPEN: &[&str] = &["problem"];
+
+fn golden<T: Serialize + DeserializeOwned>(name: &'static str, value: &T) -> Golden {
+    Golden {
+        name,
+        written: serde_json::to_string(value).unwrap(),
+        reads_back: |text| {
+            let value: T = serde_json::from_str(text).ok()?;
+            serde_json::to_string(&value).ok()
+        },
+    }
+}
+
+pub(crate) fn all() -> Vec<Golden> {
+    let mut all = Vec::new();
+    all.extend(hellos());
+    all.extend(client_messages());
+    all.extend(server_messages());
+    all.extend(chat_events());
+    all.extend(gate_bodies());
+    all.extend(desk_bodies());
+    all
+}
+
+fn token(byte: u8) -> Token {
+    PublicKey([byte; 32]).to_string().parse().unwrap()
+}
+
+fn id(byte: u8) -> [u8; 16] {
+    let mut bytes = [byte; 16];
+    bytes[6] = 0x40 | (byte & 0x0f);
+    bytes[8] = 0x80 | (byte & 0x3f);
+    bytes
+}
+
+fn session() -> SessionId {
+    SessionId::from_bytes(id(0x51))
+}
+fn site() -> SiteId {
+    SiteId::from_bytes(id(0x17))
+}
+fn visitor() -> ParticipantId {
+    ParticipantId::from_bytes(id(0xa1))
+}
+fn agent() -> ParticipantId {
+    ParticipantId::from_bytes(id(0xa2))
+}
+fn staff() -> StaffId {
+    StaffId::from_bytes(id(0x5a))
+}
+
+fn hellos() -> Vec<Golden> {
+    let values = [
+        Hello::Join {
+            site: site(),
+            token: token(1),
+            name: Some("Blue Heron".to_owned()),
+        },
+        Hello::Resume {
+            site: site(),
+            token: token(2),
+            name: "Blue Heron".to_owned(),
+            have: 7,
+        },
+    ];
+    values
+        .iter()
+        .map(|value| {
+            let name = match value {
+                Hello::Join { .. } => "hello.join",
+                Hello::Resume { .. } => "hello.resume",
+            };
+            golden(name, value)
+        })
+        .collect()
+}
+
+fn client_messages() -> Vec<Golden> {
+    let values = [
+        ClientMessage::Say {
+            cid: 3,
+            text: "My card was declined.".to_owned(),
+        },
+        ClientMessage::Typing { on: true },
+        ClientMessage::Mark {
+            delivered: 9,
+            read: 8,
+        },
+        ClientMessage::Invite { to: staff() },
+        ClientMessage::Transfer { to: None },
+        ClientMessage::Leave {},
+        ClientMessage::End {},
+    ];
+    values
+        .iter()
+        .map(|value| {
+            // A new message does not compile here until it has a golden file.
+            let name = match value {
+                ClientMessage::Say { .. } => "client.say",
+                ClientMessage::Typing { .. } => "client.typing",
+                ClientMessage::Mark { .. } => "client.mark",
+                ClientMessage::Invite { .. } => "client.invite",
+                ClientMessage::Transfer { .. } => "client.transfer",
+                ClientMessage::Leave {} => "client.leave",
+                ClientMessage::End {} => "client.end",
+            };
+            golden(name, value)
+        })
+        .collect()
+}
+
+fn person(participant: ParticipantId, role: Role, name: &str, track: u32) -> Person {
+    Person {
+        participant,
+        role,
+        name: name.to_owned(),
+        track,
+        online: true,
+        delivered: 7,
+        read: 6,
+    }
+}
+
+fn welcome() -> ServerMessage {
+    ServerMessage::Welcome {
+        tenant: TenantId::from_bytes(id(0x7e)),
+        session: session(),
+        recording: Some(RecordingId::from_bytes(id(0x4e))),
+        participant: visitor(),
+        name: "Blue Heron".to_owned(),
+        track: 1,
+        resume: token(3),
+        modalities: vec![Modality::Chat],
+        people: vec![
+            person(visitor(), Role::Visitor, "Blue Heron", 1),
+            person(agent(), Role::Agent, "Mia", 2),
+        ],
+        last: 9,
+        limits: Limits {
+            text_bytes: 4_096,
+            per_minute: 60,
+            unacknowledged: 16,
+            unanswered: 20,
+        },
+        answered: true,
+        now: AT,
+    }
+}
+
+fn sealed() -> ServerMessage {
+    ServerMessage::Sealed {
+        wraps: vec![KeyWrap {
+            track: 1,
+            epoch: 2,
+            wrap: vec![0x2a; 80],
+        }],
+        parts: vec![SealedPart {
+            track: 1,
+            epoch: 2,
+            step: 0,
+            seq: 5,
+            prev: Hash32::of(b"the part before"),
+            data: vec![0x28; 48],
+        }],
+        more: false,
+    }
+}
+
+fn server_messages() -> Vec<Golden> {
+    let values = [
+        welcome(),
+        sealed(),
+        ServerMessage::Joined {
+            n: Some(3),
+            at: AT,
+            person: person(agent(), Role::Agent, "Mia", 2),
+        },
+        ServerMessage::Left {
+            n: 8,
+            at: AT,
+            participant: agent(),
+            reason: LeaveReason::Transferred,
+        },
+        ServerMessage::Presence {
+            participant: visitor(),
+            online: false,
+        },
+        ServerMessage::Asked {
+            n: 6,
+            at: AT,
+            participant: agent(),
+            handover: true,
+        },
+        ServerMessage::Said {
+            n: 4,
+            at: AT,
+            participant: agent(),
+            cid: 1,
+            text: "Hello, how can I help?".to_owned(),
+        },
+        ServerMessage::Ack {
+            cid: 3,
+            n: 5,
+            at: AT,
+            sealed: Some(SealedAt {
+                track: 1,
+                epoch: 2,
+                seq: 5,
+                head: Hash32::of(b"the part itself"),
+            }),
+        },
+        ServerMessage::Marks {
+            participant: agent(),
+            delivered: 5,
+            read: 5,
+        },
+        ServerMessage::Typing {
+            participant: agent(),
+            on: true,
+        },
+        ServerMessage::Waiting {
+            since: AT,
+            ahead: 2,
+        },
+        ServerMessage::Ended {
+            n: 10,
+            at: AT,
+            by: Some(agent()),
+            keep_min: Some(AT.whole_seconds().plus(15_552_000_000)),
+            keep_max: Some(AT.whole_seconds().plus(63_072_000_000)),
+        },
+        ServerMessage::Error {
+            code: ErrorCode::RateLimited,
+            message: ErrorCode::RateLimited.message().to_owned(),
+            cid: Some(12),
+            retry_ms: Some(850),
+        },
+    ];
+    values
+        .iter()
+        .map(|value| golden(server_name(value), value))
+        .collect()
+}
+
+fn server_name(value: &ServerMessage) -> &'static str {
+    match value {
+        ServerMessage::Welcome { .. } => "server.welcome",
+        ServerMessage::Sealed { .. } => "server.sealed",
+        ServerMessage::Joined { .. } => "server.joined",
+        ServerMessage::Left { .. } => "server.left",
+        ServerMessage::Presence { .. } => "server.presence",
+        ServerMessage::Asked { .. } => "server.asked",
+        ServerMessage::Said { .. } => "server.said",
+        ServerMessage::Ack { .. } => "server.ack",
+        ServerMessage::Marks { .. } => "server.marks",
+        ServerMessage::Typing { .. } => "server.typing",
+        ServerMessage::Waiting { .. } => "server.waiting",
+        ServerMessage::Ended { .. } => "server.ended",
+        ServerMessage::Error { .. } => "server.error",
+    }
+}
+
+fn chat_events() -> Vec<Golden> {
+    let values = [
+        ChatEvent::Joined {
+            n: 1,
+            at: AT,
+            participant: visitor(),
+            role: Role::Visitor,
+            name: "Blue Heron".to_owned(),
+        },
+        ChatEvent::Said {
+            n: 5,
+            at: AT,
+            cid: 3,
+            text: "My card was declined.".to_owned(),
+        },
+        ChatEvent::Left {
+            n: 8,
+            at: AT,
+            reason: LeaveReason::Transferred,
+        },
+        ChatEvent::Asked {
+            n: 6,
+            at: AT,
+            to: Some(staff()),
+            handover: true,
+        },
+        ChatEvent::Ended { n: 10, at: AT },
+    ];
+    values
+        .iter()
+        .map(|value| {
+            let name = match value {
+                ChatEvent::Joined { .. } => "event.joined",
+                ChatEvent::Said { .. } => "event.said",
+                ChatEvent::Left { .. } => "event.left",
+                ChatEvent::Asked { .. } => "event.asked",
+                ChatEvent::Ended { .. } => "event.ended",
+            };
+            golden(name, value)
+        })
+        .collect()
+}
+
+fn gate_bodies() -> Vec<Golden> {
+    let notice_json = r#"{"version":"2026-10","language":"en","…":"…"}"#;
+    let gate = GateView {
+        name: "Alpine Bank".to_owned(),
+        accent: Some("#0a6e5c".to_owned()),
+        modalities: vec![Modality::Chat],
+        recording: RecordingMode::Required,
+        notice: Hash32::of(notice_json.as_bytes()),
+        notice_json: notice_json.to_owned(),
+        languages: vec!["de".to_owned(), "en".to_owned()],
+        staffed: true,
+    };
+    let request = ConsentRequest {
+        notice: gate.notice,
+        modalities: vec![Modality::Chat],
+        recording: RecordingChoice::Acknowledged,
+        participant_key: PublicKey([4; 32]),
+        receipt: ReceiptClaim {
+            lookup: vec![5; 16],
+            proof_hash: Hash32::of(b"proof"),
+            public_key: PublicKey([6; 32]),
+        },
+    };
+    let receipt = Receipt {
+        schema_version: "ISO/IEC TS 27560:2023".to_owned(),
+        record_id: visitor(),
+        pii_principal_id: vec![5; 16],
+        session: session(),
+        pii_controller_id: TenantId::from_bytes(id(0x7e)),
+        pii_controller: "Alpine Bank".to_owned(),
+        pii_controller_contact: "privacy@alpine.example".to_owned(),
+        privacy_notice: gate.notice,
+        language: "en".to_owned(),
+        notice_version: "2026-10".to_owned(),
+        purposes: vec![
+            ReceiptPurpose {
+                purpose: "conversation".to_owned(),
+                lawful_basis: Basis::Consent,
+                modalities: vec![Modality::Chat],
+                event_type: ReceiptEvent::ExplicitlyConsented,
+            },
+            ReceiptPurpose {
+                purpose: "recording".to_owned(),
+                lawful_basis: Basis::LegalObligation,
+                modalities: vec![Modality::Chat],
+                event_type: ReceiptEvent::Acknowledged,
+            },
+        ],
+        minimum_days: 180,
+        maximum_days: 730,
+        withdrawal: "End the conversation, or write to privacy@alpine.example.".to_owned(),
+        authority: "FDPIC, Bern".to_owned(),
+        event_time: AT.whole_seconds(),
+    };
+    let response = ConsentResponse {
+        session: session(),
+        participant: visitor(),
+        join: token(1),
+        join_expires_in: 60,
+        receipt: Envelope {
+            payload_type: "application/vnd.vestibule.receipt+json".to_owned(),
+            payload: br#"{"schema_version":"ISO/IEC TS 27560:2023","..":".."}"#.to_vec(),
+            signatures: vec![EnvelopeSignature {
+                keyid: Hash32::of(b"node key"),
+                sig: vec![7; 64],
+            }],
+        },
+    };
+    vec![
+        golden("http.gate", &gate),
+        golden("http.consent-request", &request),
+        golden("http.consent-response", &response),
+        golden("http.receipt", &receipt),
+        golden("problem", &ErrorBody::from(ErrorCode::NoticeOutdated)),
+    ]
+}
+
+fn desk_bodies() -> Vec<Golden> {
+    let entry = QueueEntry {
+        session: session(),
+        site: site(),
+        site_name: "Shop".to_owned(),
+        visitor: "Blue Heron".to_owned(),
+        online: true,
+        modalities: vec![Modality::Chat],
+        recorded: true,
+        since: AT,
+        offer: Some(Offer::Transfer {
+            by: "Mia".to_owned(),
+        }),
+        notice: Hash32::of(b"notice"),
+        minimum_days: 180,
+        maximum_days: 730,
+    };
+    let queue = QueueView {
+        waiting: vec![entry],
+        mine: Vec::new(),
+        colleagues: vec![Colleague {
+            staff: staff(),
+            name: "Mia".to_owned(),
+            online: true,
+        }],
+    };
+    let sign_in = SignIn {
+        client: "alpine".to_owned(),
+        name: "mia".to_owned(),
+        password: "correct horse battery staple".to_owned(),
+    };
+    let me = Me {
+        staff: staff(),
+        name: "Mia".to_owned(),
+        client: "Alpine Bank".to_owned(),
+    };
+    let accept = AcceptRequest {
+        participant_key: PublicKey([8; 32]),
+        recording: RecordingChoice::Acknowledged,
+    };
+    let accepted = AcceptResponse {
+        site: site(),
+        session: session(),
+        participant: agent(),
+        join: token(9),
+    };
+    let past = PastSession {
+        session: session(),
+        site_name: "Shop".to_owned(),
+        started: AT.whole_seconds(),
+        ended: AT.whole_seconds().plus(300_000),
+        recorded: true,
+        modalities: vec![Modality::Chat],
+    };
+    vec![
+        golden("http.sign-in", &sign_in),
+        golden("http.me", &me),
+        golden("http.queue", &queue),
+        golden("http.accept-request", &accept),
+        golden("http.accept-response", &accepted),
+        golden("http.sessions", &vec![past]),
+    ]
+}
