@@ -72,8 +72,8 @@ async fn serve(ws: WebSocketStream<Stream>, limits: Limits, hello: Unidentified)
     let (outlet, queue) = mpsc::channel(limits.out_queue);
     let first = timeout(Duration::from_secs(limits.hello_seconds), socket.first()).await;
     let identified = match first.unwrap_or(Err(End::Close(Some(ErrorCode::HelloTimeout)))) {
-        Ok(text) => hello
-            .hear(&text, outlet)
+        // Boxed, because it is large and soon over: what stays is what an idle socket costs.
+        Ok(text) => Box::pin(hello.hear(&text, outlet))
             .await
             .map_err(|code| End::Close(Some(code))),
         Err(end) => Err(end),
