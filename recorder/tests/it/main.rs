@@ -14,4 +14,5 @@ mod damage;
 mod house;
 mod keeping;
 mod straight;
+mod talk;
 mod vectors;
