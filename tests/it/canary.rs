@@ -1,24 +1,31 @@
 //! Canaries: a session full of marks, and then a search for each of them in everything that both
 //! processes wrote. What people say and are called, and where they come from, stands nowhere.
 
+mod forwarder;
 mod marks;
 
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use http::Method;
 use loadtest::participant::{Participant, accept, agree, sign_in};
 use proto::wire::{ClientMessage, ServerMessage};
+use testkit::driver::Driver;
 use testkit::house::House;
+use testkit::ports;
+use testkit::visitor::Visitor;
 use tokio::time::{Duration, sleep};
 
+use self::forwarder::Forwarder;
 use self::marks::{Mark, views};
 use crate::session::client;
 
 /// Where the visitor comes from.
 const VISITOR: Ipv4Addr = Ipv4Addr::new(127, 83, 12, 201);
+/// Where the browser comes from.
+const BROWSING: Ipv4Addr = Ipv4Addr::new(127, 83, 191, 57);
 /// Where the agent comes from.
 const AGENT: Ipv4Addr = Ipv4Addr::new(127, 83, 77, 34);
 /// What a forged forwarding header says.
@@ -27,6 +34,8 @@ const FORWARDED: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 199);
 const NAME: &str = "Zanzibar Quetzal Canaryname";
 const VISITOR_TEXT: &str = "canaryvisitor-mauve-4471 my account is CH93-0076";
 const AGENT_TEXT: &str = "canaryagent-ochre-9920 thank you";
+const TYPED: &str = "canarytyped-umber-3306";
+const TYPED_NAME: &str = "Quillon Canarytyped";
 const BROWSER: &str = "CanaryBrowser/83.7";
 
 fn marks() -> Vec<Mark> {
@@ -36,7 +45,10 @@ fn marks() -> Vec<Mark> {
         Mark::text("canaryagent-ochre-9920"),
         Mark::text("CanaryBrowser"),
         Mark::text("canarycookie"),
+        Mark::text(TYPED),
+        Mark::text(TYPED_NAME),
         Mark::address(VISITOR),
+        Mark::address(BROWSING),
         Mark::address(AGENT),
         Mark::address(FORWARDED),
     ]
@@ -44,21 +56,105 @@ fn marks() -> Vec<Mark> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_word_no_name_and_no_address_is_written_anywhere() -> Result<()> {
-    let mut house = House::start().await?;
-    let mut found = talk(&house).await?;
+    written(false).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nor_in_logs_for_machines_that_tell_more() -> Result<()> {
+    written(true).await
+}
+
+/// A session full of marks, and the search; with everything that the logs have to tell, or not.
+async fn written(more: bool) -> Result<()> {
+    let mut house = House::start_with(|plan| {
+        if more {
+            plan.limits = "\n[log]\nformat = \"json\"\nlevel = \"debug\"\n".to_owned();
+        }
+    })
+    .await?;
+    let _forwarder = behind_a_forwarder(&mut house, more).await?;
+    let mut marks = marks();
+    for client in &house.people().clients {
+        for person in client.agents.iter().chain(&client.officers) {
+            marks.push(Mark::secret("a password", &person.password));
+            if let Some(passphrase) = &person.passphrase {
+                marks.push(Mark::secret("a passphrase", passphrase));
+            }
+        }
+    }
+    browse(&house).await?;
+    let mut found = talk(&house, &mut marks).await?;
     // Once while the session's parts stand in the spool, and once when they are in the vault.
     sleep(Duration::from_secs(3)).await;
-    found.extend(search(house.folder(), &marks())?);
+    found.extend(search(house.folder(), &marks)?);
     house.stop().await?;
     let files = files(house.folder())?;
     ensure!(files.len() > 10, "too few files were searched: {files:?}");
-    found.extend(search(house.folder(), &marks())?);
+    let told = fs::read_to_string(house.plan().path("relay.log"))?;
+    ensure!(
+        told.lines().any(|line| line.starts_with('{')) == more,
+        "the log is not of the kind that was wanted"
+    );
+    found.extend(search(house.folder(), &marks)?);
     ensure!(found.is_empty(), "{}", found.join("\n"));
     Ok(())
 }
 
-/// A session with every mark in it; hands back what was found on the disk while it ran.
-async fn talk(house: &House) -> Result<Vec<String>> {
+/// Puts the forwarder between the world and the relay, and has the recorder tell more.
+async fn behind_a_forwarder(house: &mut House, more: bool) -> Result<Forwarder> {
+    let (outer, inner) = (house.plan().relay, ports::free()?);
+    house.relay.stop().await?;
+    let file = demo::config::relay_file(house.plan());
+    let text = fs::read_to_string(&file)?;
+    let address = format!("address = \"127.0.0.1:{outer}\"");
+    ensure!(text.contains(&address), "the relay listens elsewhere");
+    let moved = text.replace(&address, &format!("address = \"127.0.0.1:{inner}\""));
+    fs::write(&file, moved)?;
+    if more {
+        house.recorder.stop().await?;
+        let file = demo::config::recorder_file(house.plan());
+        let text = fs::read_to_string(&file)?;
+        fs::write(&file, text + "\n[log]\nfilter = \"debug\"\njson = true\n")?;
+        house.start_recorder().await?;
+    }
+    let forwarder = Forwarder::start(outer, inner, BROWSING).await?;
+    house.start_relay().await?;
+    // The forwarder answers at once; the relay behind it, when it is ready.
+    let widget = house.widget();
+    for _ in 0..250 {
+        let health = widget.send(Method::GET, "/healthz", &[], bytes::Bytes::new());
+        if health.await.is_ok() {
+            return Ok(forwarder);
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    anyhow::bail!("the relay does not answer behind the forwarder")
+}
+
+/// A visitor in a browser: nothing is kept there before the consent, and what is typed after it
+/// is marked too.
+async fn browse(house: &House) -> Result<()> {
+    const KEPT: &str =
+        "return (async () => [document.cookie, localStorage.length, sessionStorage.length,
+        (await indexedDB.databases()).length, (await caches.keys()).length,
+        (await navigator.serviceWorker?.getRegistrations() ?? []).length])()";
+    let driver = Driver::start().await?;
+    let visitor = Visitor::arrive(&driver, "canary", &house.plan().shop_origin()).await?;
+    let nothing = (String::new(), 0, 0, 0, 0, 0);
+    let kept: (String, u32, u32, u32, u32, u32) = visitor.browser.value(KEPT, Vec::new()).await?;
+    ensure!(kept == nothing, "before the click is kept: {kept:?}");
+    visitor.press_launcher().await?;
+    visitor.browser.see("form.gate").await?;
+    let kept: (String, u32, u32, u32, u32, u32) = visitor.browser.value(KEPT, Vec::new()).await?;
+    ensure!(kept == nothing, "before the consent is kept: {kept:?}");
+    visitor.agree(Some(TYPED_NAME)).await?;
+    visitor.say(TYPED).await?;
+    visitor.end().await
+}
+
+/// A session with every mark in it; hands back what was found on the disk while it ran, and adds
+/// to the marks whatever secrets were handed out.
+async fn talk(house: &House, marks: &mut Vec<Mark>) -> Result<Vec<String>> {
     let bank = client(house, "alpine")?;
     let (Some(site), [mia, ..]) = (bank.site, bank.agents.as_slice()) else {
         anyhow::bail!("the bank has a site and an agent")
@@ -68,6 +164,8 @@ async fn talk(house: &House) -> Result<Vec<String>> {
     let headers = [
         ("x-forwarded-for", forwarded.as_str()),
         ("x-real-ip", forwarded.as_str()),
+        ("true-client-ip", forwarded.as_str()),
+        ("cf-connecting-ip", forwarded.as_str()),
         ("forwarded", forwarded_pair.as_str()),
         ("user-agent", BROWSER),
     ];
@@ -96,10 +194,17 @@ async fn talk(house: &House) -> Result<Vec<String>> {
     ensure!(refused.is_err(), "a wrong name and password sign in");
 
     let consent = agree(&widget, site).await?;
+    marks.push(Mark::secret("the join token", &consent.join.expose()));
     let mut visitor =
         Participant::join(&widget, site, consent.join, Some(NAME.to_owned()), &headers).await?;
+    marks.push(Mark::secret(
+        "the resume token",
+        &visitor.welcome.resume.expose(),
+    ));
     visitor.say(1, VISITOR_TEXT).await?;
     let cookie = sign_in(&desk, "alpine", &mia.sign_in, &mia.password).await?;
+    let (_, pass) = cookie.rsplit_once('.').context("a cookie of two halves")?;
+    marks.push(Mark::secret("the agent's cookie", pass));
     let accepted = accept(&desk, &cookie, consent.session).await?;
     let agent_headers = [headers.as_slice(), &[("cookie", cookie.as_str())]].concat();
     let mut agent =
@@ -112,7 +217,7 @@ async fn talk(house: &House) -> Result<Vec<String>> {
     ] {
         visitor.send_text(wrong).await?;
     }
-    let found = search(house.folder(), &marks())?;
+    let found = search(house.folder(), marks)?;
     agent.send(&ClientMessage::End {}).await?;
     agent
         .until(|message| matches!(message, ServerMessage::Ended { .. }).then_some(()))
@@ -124,6 +229,10 @@ async fn talk(house: &House) -> Result<Vec<String>> {
 fn search(folder: &Path, marks: &[Mark]) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for file in files(folder)? {
+        // Neither process wrote this one: the demonstration keeps its people's secrets there.
+        if file.ends_with("people.json") {
+            continue;
+        }
         // A file may go while it is looked for: the spool frees its segments.
         let Ok(bytes) = fs::read(&file) else { continue };
         let views = views(bytes);
