@@ -1,6 +1,7 @@
 //! SQLite: a file per tenant, one writer and two readers on each, opened when first used.
 
-use std::fs::File;
+use std::fs::{DirBuilder, File};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -56,10 +57,14 @@ impl Folder {
     /// Makes a database file in write-ahead mode, which it keeps. Entering that mode cannot wait
     /// for another process that does the same, so a lock beside the files lets one in at a time.
     async fn make_file(&self, file: &Path) -> Result<()> {
-        let path = self.0.join("store.lock");
+        let (path, empty) = (self.0.join("store.lock"), file.to_owned());
         let lock = tokio::task::spawn_blocking(move || {
-            let lock = File::options().create(true).append(true).open(path)?;
+            let mut options = File::options();
+            options.create(true).append(true).mode(0o660);
+            let lock = options.open(path)?;
             lock.lock()?;
+            // SQLite gives the files beside it the permissions of this one.
+            options.open(empty)?;
             Ok::<_, std::io::Error>(lock)
         });
         let lock = lock.await.map_err(std::io::Error::other);
@@ -94,11 +99,17 @@ impl Folder {
     }
 }
 
+/// What is made is never for everyone; whether it is for the group, where relay and recorder may
+/// run as two users, the umask says.
 fn make(folder: &Path) -> Result<()> {
-    std::fs::create_dir_all(folder).map_err(|e| StoreError::File {
-        what: "making the store's folder",
-        reason: e.to_string(),
-    })
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o770)
+        .create(folder)
+        .map_err(|e| StoreError::File {
+            what: "making the store's folder",
+            reason: e.to_string(),
+        })
 }
 
 fn options(file: &Path) -> SqliteConnectOptions {

@@ -197,3 +197,31 @@ async fn two_processes_make_the_same_store_at_once(bench: Bench) {
         two.await.unwrap().unwrap();
     }
 }
+
+#[tokio::test]
+async fn no_file_is_for_everyone() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let config = StoreConfig::new(format!("sqlite:{}", data.display()));
+    let store = store::Store::open(&config).await.unwrap();
+    let new = store::NewTenant {
+        id: TenantId::random(&mut rng()),
+        slug: "shop".to_owned(),
+        name: "Shop".to_owned(),
+        root_key: proto::PublicKey([7; 32]),
+        created: NOW,
+    };
+    store.create_tenant(new).await.unwrap();
+    let mut folders = vec![data];
+    while let Some(at) = folders.pop() {
+        for entry in std::fs::read_dir(&at).unwrap() {
+            let path = entry.unwrap().path();
+            let mode = path.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o007, 0, "{}: {mode:o}", path.display());
+            folders.extend(path.is_dir().then_some(path));
+        }
+    }
+    store.close().await;
+}
