@@ -6,6 +6,7 @@ use proto::notice::Modality;
 use proto::wire::ServerMessage;
 use proto::{ErrorCode, Millis, ParticipantId, RecordingId};
 use rand_core::CryptoRng;
+use seal::Recipient;
 use seal::manifest::{self, Cause, Ending, Manifest, Policy};
 use seal::spool::{End, Record};
 
@@ -101,6 +102,20 @@ impl Room {
                 .iter()
                 .filter(|person| person.stage != Stage::Admitted)
         };
+        let mut tracks: Vec<_> = took_part()
+            .filter_map(|person| person.sealer.as_ref())
+            .map(seal::TrackSealer::manifest)
+            .collect();
+        tracks.sort_by_key(|track| track.track);
+        // For agents who accepted and never came keys were made ready, and never left this room.
+        for epoch in tracks.iter_mut().flat_map(|track| &mut track.epochs) {
+            epoch.recipients.retain(|recipient| match recipient {
+                Recipient::Participant { participant } => {
+                    took_part().any(|person| person.id == *participant)
+                }
+                _ => true,
+            });
+        }
         let manifest = Manifest {
             version: manifest::VERSION,
             tenant: self.facts.tenant,
@@ -120,10 +135,7 @@ impl Room {
                     consent: person.consent.clone(),
                 })
                 .collect(),
-            tracks: took_part()
-                .filter_map(|person| person.sealer.as_ref())
-                .map(seal::TrackSealer::manifest)
-                .collect(),
+            tracks,
             gaps: Vec::new(),
             ending: match (&self.cut, by) {
                 (Some(places), _) => Ending::Truncated {

@@ -1,11 +1,17 @@
 //! The desk: signing in, the queue, taking, inviting, handing on, ending; own sessions only.
 
+use std::path::Path;
+
 use proto::consent::RecordingChoice;
-use proto::desk::{Me, Offer, PastSession};
+use proto::desk::{AcceptResponse, Me, Offer, PastSession};
 use proto::event::LeaveReason;
 use proto::notice::RecordingMode;
 use proto::wire::{ClientMessage, ServerMessage};
 use proto::{ErrorCode, SessionId};
+use seal::Recipient;
+use seal::manifest::Manifest;
+use seal::spool::Record;
+use seal::spool::read::{Position, read};
 
 use crate::world::agent::{notice_view, sign_in, try_sign_in};
 use crate::world::http::send;
@@ -407,4 +413,45 @@ async fn an_agent_who_lost_their_page_takes_their_own_session_again() {
     visitor.hears("yes").await;
     assert_eq!(mia.queue().await.mine.len(), 1);
     relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_who_accepts_and_never_comes_leaves_no_trace_in_the_manifest() {
+    let world = World::new().await;
+    let relay = world.start().await;
+    let client = world.client();
+    let mia = sign_in(relay.port, client, "mia").await;
+    let mut visitor = arrive(relay.port, client, None).await;
+    let session = session(&visitor);
+    let lost = mia.try_accept(session, RecordingChoice::Acknowledged).await;
+    let lost: AcceptResponse = lost.json();
+    let mut agent = mia.accept(session).await;
+    agent.say(1, "sorry, my page fell over").await;
+    visitor.socket.send(&ClientMessage::End {}).await;
+    visitor
+        .socket
+        .until(|frame| matches!(frame, ServerMessage::Ended { .. }).then_some(()))
+        .await;
+    relay.stop().await;
+
+    let manifest = manifest(&world.folder.path().join("data/spool"));
+    assert_eq!(manifest.participants.len(), 2);
+    assert_eq!(manifest.tracks.len(), 2);
+    let names = |recipient: &Recipient| matches!(recipient, Recipient::Participant { participant } if *participant == lost.participant);
+    let mut epochs = manifest.tracks.iter().flat_map(|track| &track.epochs);
+    assert!(!epochs.any(|epoch| epoch.recipients.iter().any(names)));
+}
+
+/// The manifest in a spool that holds one.
+fn manifest(spool: &Path) -> Manifest {
+    let node = std::fs::read_dir(spool).unwrap().next().unwrap().unwrap();
+    let batch = read(&node.path(), Position::default(), 8 << 20).unwrap();
+    let end = batch
+        .records
+        .into_iter()
+        .find_map(|located| match located.record {
+            Record::End(end) => Some(end),
+            _ => None,
+        });
+    end.unwrap().manifest.payload_unverified().unwrap()
 }
