@@ -15,10 +15,10 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::{ListenConfig, TlsConfig};
-use crate::http::Peer;
 use crate::http::front::Front;
 use crate::http::service::Hosts;
 use crate::http::stream::Stream;
+use crate::http::{Peer, Place};
 use crate::shutdown::Shutdown;
 
 /// A request's head must be here by then; a TLS handshake must be done.
@@ -94,20 +94,19 @@ pub(super) fn serve(
             };
             let one = Connection {
                 peer: Peer(peer.ip()),
+                place: Place::new(place),
                 tls: tls.clone(),
                 hosts: Arc::clone(&hosts),
                 shutdown: shutdown.clone(),
             };
-            shutdown.spawn(async move {
-                one.serve(stream).await;
-                drop(place);
-            });
+            shutdown.spawn(one.serve(stream));
         }
     });
 }
 
 struct Connection {
     peer: Peer,
+    place: Place,
     tls: Option<TlsAcceptor>,
     hosts: Arc<Hosts>,
     shutdown: Shutdown,
@@ -123,10 +122,11 @@ impl Connection {
                 _ => return,
             },
         };
-        let (peer, hosts) = (self.peer, self.hosts);
+        let (peer, place, hosts) = (self.peer, self.place, self.hosts);
         let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
             let hosts = Arc::clone(&hosts);
             request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(place.clone());
             async move {
                 let request = request.map(axum::body::Body::new);
                 Ok::<_, std::convert::Infallible>(hosts.answer(request).await)

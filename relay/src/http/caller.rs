@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use proto::ErrorCode;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::allowance::Ask;
 use super::front::Front;
@@ -18,6 +19,22 @@ pub struct Peer(pub IpAddr);
 impl core::fmt::Debug for Peer {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str("Peer(…)")
+    }
+}
+
+/// A connection's place among those that may be open. It goes with each request, and a socket takes
+/// it along: whoever opens one has not given up their place.
+#[derive(Debug, Clone)]
+pub struct Place {
+    _held: Arc<OwnedSemaphorePermit>,
+}
+
+impl Place {
+    /// Holds the place until the last clone is gone.
+    pub fn new(permit: OwnedSemaphorePermit) -> Self {
+        Self {
+            _held: Arc::new(permit),
+        }
     }
 }
 

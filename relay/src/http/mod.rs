@@ -23,5 +23,5 @@ mod sign_in;
 mod staff;
 
 pub(crate) use caller::Caller;
-pub use caller::Peer;
+pub use caller::{Peer, Place};
 pub use staff::OnDuty;

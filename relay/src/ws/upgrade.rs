@@ -17,7 +17,7 @@ use crate::http::allowance::Ask;
 use crate::http::front::Front;
 use crate::http::problem::Problem;
 use crate::http::service::comes_from;
-use crate::http::{Caller, OnDuty};
+use crate::http::{Caller, OnDuty, Place};
 
 /// `GET /ws` of the widget's host.
 pub(crate) async fn widget(
@@ -61,7 +61,11 @@ fn upgrade(
         .extensions_mut()
         .remove::<OnUpgrade>()
         .ok_or(ErrorCode::Malformed)?;
-    front.shutdown.spawn(socket::run(upgraded, hello));
+    let place = request.extensions_mut().remove::<Place>();
+    front.shutdown.spawn(async move {
+        socket::run(upgraded, hello).await;
+        drop(place);
+    });
 
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
