@@ -20,5 +20,7 @@ check: ## formatting, lints, licences, the pages' types and logic
 setup: ## install what tests and checks need, and nothing else
 	@scripts/setup
 
-load: ## put load on a running relay: make load ARGS='chat --help'
-	@cargo run --quiet --release --locked -p loadtest -- $(ARGS)
+load: ## put load on a relay of its own and say what it cost: make load ARGS='chat --pairs 50'
+	@cargo build --quiet --release --locked -p relay -p recorder -p demo -p loadtest
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && target/release/demo --directory "$$folder" \
+	  --relay-port 8090 --recorder-port 8091 --shop-port 8092 -- $(or $(ARGS),chat)

@@ -2,13 +2,14 @@
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{ExitCode, ExitStatus};
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
 use demo::house::House;
 use demo::plan::Plan;
 use demo::report;
+use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Starts relay and recorder on this machine with two made-up clients, and serves their pages.
@@ -36,9 +37,9 @@ struct Cli {
     /// Serve the relay's metrics on this port
     #[arg(long)]
     metrics_port: Option<u16>,
-    /// Lift the relay's limits, for load tests
-    #[arg(long)]
-    for_load: bool,
+    /// Lift the relay's limits, run `loadtest` with these arguments against this house, and stop
+    #[arg(last = true, value_name = "LOADTEST ARGUMENTS")]
+    load: Vec<String>,
 }
 
 /// For load tests: what a participant may send, and how often an address may come.
@@ -57,6 +58,35 @@ fn main() -> ExitCode {
     }
 }
 
+/// Runs the load test against the first client of this house.
+async fn load(house: &House, arguments: &[String]) -> Result<ExitStatus> {
+    let client = house.people().clients.first().context("no client")?;
+    let site = client.site.context("no site")?;
+    let mut command = Command::new(house.plan().program("loadtest"));
+    command
+        .args(arguments)
+        .args(["--port", &house.plan().relay.to_string()])
+        .args(["--site", &site.to_string(), "--client", &client.slug]);
+    for agent in &client.agents {
+        command.args(["--agent", &format!("{}:{}", agent.sign_in, agent.password)]);
+    }
+    for (flag, pid) in [
+        ("--pid", house.relay.pid()),
+        ("--behind", house.recorder.pid()),
+    ] {
+        if let Some(pid) = pid {
+            command.args([flag, &pid.to_string()]);
+        }
+    }
+    if let Some(port) = house.plan().metrics {
+        command.args(["--metrics", &format!("127.0.0.1:{port}")]);
+    }
+    command
+        .status()
+        .await
+        .context("`loadtest` cannot be started: build it with `cargo build -p loadtest`")
+}
+
 #[tokio::main]
 async fn run(cli: Cli) -> Result<()> {
     let own = std::env::current_exe().context("this program's own folder")?;
@@ -69,8 +99,9 @@ async fn run(cli: Cli) -> Result<()> {
     plan.recorder = cli.recorder_port;
     plan.shop = cli.shop_port;
     plan.metrics = cli.metrics_port;
-    if cli.for_load {
+    if !cli.load.is_empty() {
         FOR_LOAD.clone_into(&mut plan.limits);
+        plan.metrics = plan.metrics.or(plan.shop.checked_add(1));
     }
 
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -80,6 +111,12 @@ async fn run(cli: Cli) -> Result<()> {
         _ = interrupt.recv() => return Ok(()),
         _ = terminate.recv() => return Ok(()),
     };
+    if !cli.load.is_empty() {
+        let status = load(&house, &cli.load).await?;
+        house.stop().await?;
+        anyhow::ensure!(status.success(), "the load test failed");
+        return Ok(());
+    }
     report::write(
         &mut io::stdout().lock(),
         house.plan(),

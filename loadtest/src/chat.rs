@@ -60,6 +60,8 @@ pub struct Round {
     pub received: Times,
     /// Processor time of the servers.
     pub cpu: Option<Duration>,
+    /// Processor time of what stands behind them.
+    pub cpu_behind: Option<Duration>,
     /// Syncs of the spool.
     pub syncs: Option<f64>,
 }
@@ -111,6 +113,7 @@ async fn round(
     seconds: u64,
 ) -> Result<Round> {
     let cpu = scenario.target.cpu()?;
+    let cpu_behind = scenario.target.cpu_behind()?;
     let syncs = scenario.target.syncs().await?;
     let start = Instant::now();
     let until = start + Duration::from_secs(seconds);
@@ -145,6 +148,11 @@ async fn round(
             .target
             .cpu()?
             .zip(cpu)
+            .map(|(after, before)| after.saturating_sub(before)),
+        cpu_behind: scenario
+            .target
+            .cpu_behind()?
+            .zip(cpu_behind)
             .map(|(after, before)| after.saturating_sub(before)),
         syncs: scenario
             .target
@@ -245,6 +253,8 @@ fn report(scenario: &Chat, rounds: &mut [Round], out: &mut impl Write) -> Result
     let mut rows = Vec::new();
     for (index, round) in rounds.iter_mut().enumerate() {
         let messages = round.messages as f64;
+        let each =
+            |cpu: Option<Duration>| cpu.map(|cpu| cpu.as_secs_f64() * 1_000_000.0 / messages);
         rows.push(vec![
             (index + 1).to_string(),
             scenario.pairs.to_string(),
@@ -253,11 +263,8 @@ fn report(scenario: &Chat, rounds: &mut [Round], out: &mut impl Write) -> Result
             number(Some(round.ack.percentile_ms(99))),
             number(Some(round.received.percentile_ms(50))),
             number(Some(round.received.percentile_ms(99))),
-            number(
-                round
-                    .cpu
-                    .map(|cpu| cpu.as_secs_f64() * 1_000_000.0 / messages),
-            ),
+            number(each(round.cpu)),
+            number(each(round.cpu_behind)),
             number(round.syncs.map(|syncs| syncs / messages)),
         ]);
     }
@@ -272,7 +279,8 @@ fn report(scenario: &Chat, rounds: &mut [Round], out: &mut impl Write) -> Result
             "p99",
             "received p50 ms",
             "p99",
-            "server CPU ms/1000",
+            "relay CPU ms/1000",
+            "recorder",
             "syncs/message",
         ],
         &rows,

@@ -8,9 +8,10 @@ use loadtest::{chat, idle};
 
 /// Puts real participants on a relay on this machine and says what it cost.
 ///
-/// Start a relay first (`make run` prints the site and the sign-ins), then, for example:
+/// `make load ARGS='chat --pairs 50'` starts a relay and a recorder with their limits lifted, runs
+/// this against them, and stops them. To be used on a relay that runs already:
 ///
-///   loadtest chat --site SITE --client alpine --agent NAME:PASSWORD --pairs 50 --pid $(pgrep -x relay)
+///   loadtest chat --site SITE --client alpine --agent NAME:PASSWORD --pairs 50 --pid PID
 ///
 /// Traffic goes to the loopback only. Compare figures of one run on one machine, as ratios.
 #[derive(Parser)]

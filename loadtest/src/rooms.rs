@@ -33,9 +33,12 @@ pub struct Target {
     /// Agents who answer, as NAME:PASSWORD; several share the work
     #[arg(long = "agent", required = true, value_name = "NAME:PASSWORD")]
     pub agents: Vec<String>,
-    /// Processes whose processor time and memory are counted (relay; recorder too, if it is to count)
+    /// Processes whose processor time and memory are counted: the relay
     #[arg(long = "pid")]
     pub pids: Vec<u32>,
+    /// Processes behind it whose processor time is counted in a column of its own: the recorder
+    #[arg(long = "behind")]
+    pub behind: Vec<u32>,
     /// Host name and port of the relay's metrics, for syncs per message
     #[arg(long, value_name = "HOST:PORT")]
     pub metrics: Option<String>,
@@ -155,6 +158,14 @@ impl Target {
             return Ok(None);
         }
         meter::cpu(&self.pids).map(Some)
+    }
+
+    /// Processor time that the processes behind have used so far; `None` where none is watched.
+    pub fn cpu_behind(&self) -> Result<Option<Duration>> {
+        if self.behind.is_empty() {
+            return Ok(None);
+        }
+        meter::cpu(&self.behind).map(Some)
     }
 
     /// How often the relay's spool has synced so far; `None` where it does not say.
