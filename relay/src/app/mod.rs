@@ -29,6 +29,7 @@ use crate::http::front::Front;
 use crate::http::service::Hosts;
 use crate::room::driver::Means;
 use crate::room::facts::{House, Node};
+use crate::room::journal::Journal;
 use crate::room::keyring::Keyring;
 use crate::room::lobby::Lobby;
 use crate::shutdown::Shutdown;
@@ -50,7 +51,6 @@ pub struct Ready {
     config: Config,
     store: Store,
     node: Node,
-    keyring: Arc<Keyring>,
 }
 
 impl Ready {
@@ -63,12 +63,10 @@ impl Ready {
             .context("[store] url: the store cannot be opened")?;
         let key = node::load_key(&config.node.key)?;
         let node = node::certified(&store, key, &config.node, clock.now()).await?;
-        let keyring = Arc::new(Keyring::new(store.clone(), config.node.recorder_key));
         Ok(Self {
             config,
             store,
             node,
-            keyring,
         })
     }
 
@@ -79,10 +77,11 @@ impl Ready {
 
     /// One line for each tenant: whether its recordings can be sealed.
     pub async fn check_keys(&self, now: Millis) -> Result<Vec<String>> {
+        let keyring = Keyring::new(self.store.clone(), self.config.node.recorder_key, None);
         let mut lines = Vec::new();
         for tenant in self.store.tenants().await? {
             let slug = &tenant.info().slug;
-            self.keyring
+            keyring
                 .target(&tenant, now)
                 .await
                 .with_context(|| format!("client {slug}"))?;
@@ -120,7 +119,6 @@ pub async fn build_on<F: SpoolFiles>(
         config,
         store,
         node,
-        keyring,
     } = ready;
     let tls = listener::tls(&config.listen)?;
     let listener = listener::bind(&config.listen).await?;
@@ -132,10 +130,14 @@ pub async fn build_on<F: SpoolFiles>(
     let means = Means {
         lobby: Arc::new(Lobby::default()),
         spool: spool.clone(),
+        journal: Journal::new(spool),
         clock: clock.clone(),
         after_end_ms,
         shutdown: shutdown.clone(),
     };
+    let journal = Some(means.journal.clone());
+    let keyring = Keyring::new(store.clone(), config.node.recorder_key, journal);
+    let keyring = Arc::new(keyring);
     let house = Arc::new(house(&config, node, after_end_ms));
     restore::restore(&store, &keyring, &house, &means, recovered)
         .await

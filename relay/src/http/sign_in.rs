@@ -8,7 +8,8 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use proto::desk::{Me, SignIn};
-use proto::{ErrorCode, Token};
+use proto::{ErrorCode, StaffId, TenantId, Token};
+use seal::spool::EventKind;
 use store::{StaffCredentials, StaffRole, Tenant};
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
@@ -20,6 +21,7 @@ use super::front::{Front, code_of};
 use super::problem::Problem;
 use super::staff::{COOKIE, OnDuty, Pass};
 use crate::room::driver::Letter;
+use crate::room::journal::About;
 use crate::room::state::Command;
 
 /// A hash that no password has: unknown names take as long as known ones. Its parameters are those
@@ -90,7 +92,11 @@ pub(super) async fn sign_in(
     let right = front.passwords.check(hash.to_owned(), password).await?;
     let (tenant, staff) = match found {
         Some((tenant, found)) if right => (tenant, found.staff),
-        _ => return Err(ErrorCode::SignInFailed.into()),
+        Some((tenant, found)) => {
+            note(&front, tenant.id(), EventKind::StaffRefused, found.staff.id);
+            return Err(ErrorCode::SignInFailed.into());
+        }
+        None => return Err(ErrorCode::SignInFailed.into()),
     };
 
     let pass = Pass {
@@ -101,6 +107,7 @@ pub(super) async fn sign_in(
     tenant
         .begin_staff_session(&pass.token.hash(), staff.id, now.plus(seconds * 1_000))
         .await?;
+    note(&front, tenant.id(), EventKind::StaffSignedIn, staff.id);
     tracing::info!(tenant = %tenant.id(), staff = %staff.id, "an agent signed in");
     cookie(&pass.expose(), seconds)
 }
@@ -131,6 +138,15 @@ pub(super) async fn me(on_duty: OnDuty) -> Json<Me> {
         name: on_duty.name,
         client: on_duty.tenant.info().name.clone(),
     })
+}
+
+/// For the tenant's log.
+fn note(front: &Front, tenant: TenantId, kind: EventKind, staff: StaffId) {
+    let about = About {
+        staff: Some(staff),
+        ..About::default()
+    };
+    front.means.journal.note(tenant, front.now(), kind, about);
 }
 
 async fn find(

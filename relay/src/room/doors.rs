@@ -6,6 +6,7 @@ use proto::wire::ServerMessage;
 use proto::{ErrorCode, Millis, StaffId};
 use rand_core::CryptoRng;
 use seal::manifest;
+use seal::spool::EventKind;
 
 use super::durable::What;
 use super::effect::{Change, Effect, SocketId, Summary};
@@ -116,6 +117,9 @@ impl Room {
         if !self.began {
             self.began = true;
             self.begin();
+            if self.facts.recording.is_none() {
+                self.note(EventKind::UnrecordedBegan, None);
+            }
         }
         self.catch_up(who, rng)?;
         let event = ChatEvent::Joined {
@@ -152,6 +156,7 @@ impl Room {
         rng: &mut impl CryptoRng,
     ) -> Result<(), ErrorCode> {
         self.taken.retain(|taken| taken.staff != staff);
+        self.note(EventKind::AgentJoined, Some(who));
         if !self.answered {
             self.answered = true;
             self.effects
@@ -219,6 +224,7 @@ impl Room {
         }
         self.effects
             .push_back(Effect::Keep(Change::Left(person.id, at.whole_seconds())));
+        self.note(EventKind::AgentLeft, Some(who));
     }
 
     pub(super) fn resume(&mut self, now: Millis, resume: Resume) {

@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::backlog::Backlog;
 use super::effect::{Change, Effect, SocketId};
+use super::journal::{About, Journal};
 use super::lobby::{Handle, Lobby};
 use super::state::{Admitted, Claim, Claimed, Command, Join, Resume, Room};
 use crate::clock::Clock;
@@ -63,6 +64,8 @@ pub struct Means {
     pub lobby: Arc<Lobby>,
     /// Where appends go.
     pub spool: Spool,
+    /// What the tenants' logs must hold.
+    pub journal: Journal,
     /// The time.
     pub clock: Clock,
     /// For how long resume tokens answer after the end.
@@ -215,6 +218,16 @@ impl Driver {
                 }
                 Effect::OffBoard => self.means.lobby.hide(self.tenant.id(), self.session),
                 Effect::Keep(change) => self.changes.push_back(change),
+                Effect::Note { kind, participant } => {
+                    let about = About {
+                        session: Some(self.session),
+                        staff: participant.and_then(|(_, staff)| staff),
+                        participant: participant.map(|(id, _)| id),
+                        key: None,
+                    };
+                    let now = self.means.clock.now();
+                    self.means.journal.note(self.tenant.id(), now, kind, about);
+                }
                 Effect::Finished => self.finished = true,
             }
         }

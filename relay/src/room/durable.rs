@@ -5,7 +5,7 @@ use proto::notice::Modality;
 use proto::wire::{SealedAt, ServerMessage};
 use proto::{ErrorCode, Millis, ParticipantId, PublicKey};
 use rand_core::CryptoRng;
-use seal::spool::{Begin, LiveWraps, Record};
+use seal::spool::{Begin, EventKind, LiveWraps, Record};
 use seal::track::{Recipients, TrackId, TrackSealer};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
@@ -281,6 +281,7 @@ impl Room {
         self.outbox = Vec::new();
         self.pending.clear();
         self.phase = Phase::Broken;
+        self.note(EventKind::RecordingStopped, None);
         for person in &mut self.people {
             person.sealer = None;
             person.prepared = Vec::new();

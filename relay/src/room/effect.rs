@@ -3,7 +3,7 @@
 use proto::desk::Offer;
 use proto::notice::Modality;
 use proto::{ErrorCode, Hash32, Millis, ParticipantId, SessionId, SiteId, StaffId};
-use seal::spool::Record;
+use seal::spool::{EventKind, Record};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::backlog::Backlog;
@@ -28,6 +28,13 @@ pub enum Effect {
     OffBoard,
     /// Write into the tenant's rows.
     Keep(Change),
+    /// Tell the tenant's log.
+    Note {
+        /// What happened.
+        kind: EventKind,
+        /// By, or about, whom.
+        participant: Option<(ParticipantId, Option<StaffId>)>,
+    },
     /// The room is done.
     Finished,
 }

@@ -1,13 +1,15 @@
 //! To whom a tenant's recordings are sealed: checked against what is pinned, kept for a short while.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use proto::keys::{IntakeKey, SealingKey};
-use proto::{Millis, PublicKey, TenantId};
+use proto::{KeyId, Millis, PublicKey, TenantId};
+use seal::spool::EventKind;
 use store::{Store, Tenant};
 
 use super::facts::SealTarget;
+use super::journal::{About, Journal};
 
 /// Why nothing can be sealed for a tenant.
 #[derive(Debug, thiserror::Error)]
@@ -36,16 +38,22 @@ const FRESH_MS: i64 = 30_000;
 pub struct Keyring {
     store: Store,
     recorder_key: PublicKey,
+    journal: Option<Journal>,
     checked: Mutex<HashMap<TenantId, (Millis, Arc<SealTarget>)>>,
+    /// What the logs have been told: once per process.
+    told: Mutex<HashSet<(EventKind, KeyId)>>,
 }
 
 impl Keyring {
-    /// A keyring that believes this recorder.
-    pub fn new(store: Store, recorder_key: PublicKey) -> Self {
+    /// A keyring that believes this recorder, and tells the tenants' logs which keys it takes and
+    /// refuses.
+    pub fn new(store: Store, recorder_key: PublicKey, journal: Option<Journal>) -> Self {
         Self {
             store,
             recorder_key,
+            journal,
             checked: Mutex::default(),
+            told: Mutex::default(),
         }
     }
 
@@ -78,6 +86,7 @@ impl Keyring {
             let Ok(key) = row.statement.verify::<SealingKey>(&root) else {
                 refused += 1;
                 tracing::error!(tenant = %tenant.id(), key = %row.key.key, "a sealing key is not signed by the tenant's pinned root: refused");
+                self.tell(tenant.id(), now, EventKind::SealingKeyRefused, row.key.key);
                 continue;
             };
             if key.tenant != tenant.id() || now < key.not_before {
@@ -86,9 +95,24 @@ impl Keyring {
             if now >= key.not_after {
                 tracing::warn!(tenant = %tenant.id(), key = %key.key, "the sealing key is due to be replaced: `recorder key rotate`");
             }
+            self.tell(tenant.id(), now, EventKind::SealingKeyTaken, key.key);
             return Ok(key);
         }
         Err(KeyringError::NoSealingKey { refused })
+    }
+
+    fn tell(&self, tenant: TenantId, now: Millis, kind: EventKind, key: KeyId) {
+        let Some(journal) = &self.journal else {
+            return;
+        };
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.insert((kind, key)) {
+            let about = About {
+                key: Some(key),
+                ..About::default()
+            };
+            journal.note(tenant, now, kind, about);
+        }
     }
 
     async fn intake_key(&self, now: Millis) -> Result<IntakeKey, KeyringError> {

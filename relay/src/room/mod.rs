@@ -11,6 +11,7 @@ pub mod backlog;
 pub mod driver;
 pub mod effect;
 pub mod facts;
+pub mod journal;
 pub mod keyring;
 pub mod lobby;
 pub mod person;

@@ -17,7 +17,7 @@ use proto::wire::{ClientMessage, ServerMessage};
 use proto::{ErrorCode, Millis, ParticipantId, PublicKey, SiteId, StaffId, Token, TrackNo};
 use rand_core::CryptoRng;
 use seal::manifest;
-use seal::spool::Record;
+use seal::spool::{EventKind, Record};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::durable::Pending;
@@ -318,6 +318,15 @@ impl Room {
             tracing::error!(session = %self.facts.session, %code, "a room can no longer record");
             self.failed(now);
         }
+    }
+
+    /// For the tenant's log.
+    pub(super) fn note(&mut self, kind: EventKind, who: Option<usize>) {
+        let person = who.and_then(|who| self.people.get(who));
+        self.effects.push_back(Effect::Note {
+            kind,
+            participant: person.map(|person| (person.id, person.staff)),
+        });
     }
 
     pub(super) fn finish(&mut self) {

@@ -15,6 +15,7 @@ mod command_line;
 mod desk;
 mod failing_disk;
 mod gate;
+mod journal;
 mod quiet_logs;
 mod rooms;
 mod weight;

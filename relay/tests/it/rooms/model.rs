@@ -381,7 +381,7 @@ impl Model {
                     }
                 }
                 Effect::Finished => panic!("nobody ended it"),
-                Effect::Board(_) | Effect::OffBoard | Effect::Keep(_) => {}
+                Effect::Board(_) | Effect::OffBoard | Effect::Keep(_) | Effect::Note { .. } => {}
             }
         }
         // Browsers send again what they find was not kept.

@@ -179,6 +179,16 @@ impl World {
         });
     }
 
+    /// Everything that stands in the spool.
+    pub(crate) fn records(&self) -> Vec<seal::spool::Record> {
+        let mut records = Vec::new();
+        for node in std::fs::read_dir(self.folder.path().join("data/spool")).unwrap() {
+            let batch = seal::spool::read::scan(&node.unwrap().path()).unwrap();
+            records.extend(batch.records.into_iter().map(|located| located.record));
+        }
+        records
+    }
+
     pub(crate) fn client(&self) -> &Client {
         &self.clients[0]
     }
