@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use proto::wire::Hello;
+use proto::wire::{ClientMessage, Hello};
 use proto::{ErrorCode, Millis, SessionId, SiteId, StaffId, TenantId, Token};
-use store::SessionState;
+use store::{SessionState, StaffRole, Tenant};
 
 use super::connection::Connection;
 use crate::http::OnDuty;
@@ -26,6 +26,8 @@ pub(super) struct Unidentified {
     door: Door,
     /// At the desk: who is signed in.
     staff: Option<(TenantId, StaffId)>,
+    /// The client of who is signed in.
+    client: Option<Tenant>,
 }
 
 /// A socket whose token was good; its room will welcome it.
@@ -38,6 +40,8 @@ pub(super) struct Identified {
     pub(super) socket: SocketId,
     /// For log lines.
     pub(super) session: SessionId,
+    /// At the desk: whose agents may be asked in.
+    client: Option<Tenant>,
 }
 
 impl Unidentified {
@@ -46,6 +50,7 @@ impl Unidentified {
             front,
             door: Door::Widget,
             staff: None,
+            client: None,
         }
     }
 
@@ -54,6 +59,7 @@ impl Unidentified {
             front,
             door: Door::Desk,
             staff: Some((on_duty.tenant.id(), on_duty.staff)),
+            client: Some(on_duty.tenant.clone()),
         }
     }
 
@@ -180,11 +186,29 @@ impl Unidentified {
             room,
             socket,
             session,
+            client: self.client,
         })
     }
 }
 
 impl Identified {
+    /// Whether a message names nobody, or an agent of the same client: others are not there.
+    pub(super) async fn names_a_colleague(&self, message: &ClientMessage) -> Result<(), ErrorCode> {
+        let (ClientMessage::Invite { to } | ClientMessage::Transfer { to: Some(to) }) = message
+        else {
+            return Ok(());
+        };
+        // A visitor may ask nobody in, whoever it is: the room says so.
+        let Some(client) = &self.client else {
+            return Ok(());
+        };
+        let staff = client.staff().await.map_err(|error| code_of(&error))?;
+        let known = staff
+            .iter()
+            .any(|staff| staff.id == *to && staff.role == StaffRole::Agent);
+        known.then_some(()).ok_or(ErrorCode::NotFound)
+    }
+
     /// Tells the room that the socket is gone. A room that has ended knows already.
     pub(super) async fn gone(&self) {
         let letter = Letter::Command(Command::Gone(self.socket));

@@ -179,6 +179,9 @@ impl Socket {
     async fn take(&mut self, identified: &mut Identified, text: &str) -> Result<(), End> {
         match identified.connection.frame(self.clock.now(), text) {
             Verdict::Pass(message) => {
+                if let Err(code) = identified.names_a_colleague(&message).await {
+                    return self.refuse(identified, code, None, None).await;
+                }
                 let letter = Letter::Command(Command::From(identified.socket, message));
                 let sent = identified.room.mailbox.send(letter).await;
                 sent.map_err(|_| End::Close(Some(ErrorCode::SessionEnded)))
@@ -187,14 +190,23 @@ impl Socket {
                 code,
                 cid,
                 retry_ms,
-            } => {
-                metrics::counter!(counted::REFUSED, "code" => code.name()).increment(1);
-                tracing::info!(session = %identified.session, %code, "a message was refused");
-                let frame = error_frame(code, cid, retry_ms);
-                self.write(Message::Text(frame)).await
-            }
+            } => self.refuse(identified, code, cid, retry_ms).await,
             Verdict::Close(code) => Err(End::Close(Some(code))),
         }
+    }
+
+    /// Says why a message is not taken; the connection stays.
+    async fn refuse(
+        &mut self,
+        identified: &Identified,
+        code: ErrorCode,
+        cid: Option<u64>,
+        retry_ms: Option<u64>,
+    ) -> Result<(), End> {
+        metrics::counter!(counted::REFUSED, "code" => code.name()).increment(1);
+        tracing::info!(session = %identified.session, %code, "a message was refused");
+        let frame = error_frame(code, cid, retry_ms);
+        self.write(Message::Text(frame)).await
     }
 
     /// Sends `out` and whatever else has gathered, with one flush.
