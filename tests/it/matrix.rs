@@ -5,6 +5,8 @@
 //! here makes this test fail.
 
 mod cells;
+mod colleagues;
+mod console;
 mod messages;
 
 use anyhow::{Context as _, Result};
@@ -29,6 +31,8 @@ struct Side {
     _visitor: Participant,
     /// A good join token that nobody has used.
     unused: Token,
+    /// Cookies that are none of the desk's: who, and what they show in its place.
+    impostors: Vec<(&'static str, String)>,
 }
 
 /// Two clients side by side.
@@ -69,7 +73,27 @@ impl Side {
         let consent = agree(&house.widget(), site).await?;
         let visitor = Participant::join(&house.widget(), site, consent.join, None, &[]).await?;
         let unused = agree(&house.widget(), site).await?.join;
+        let (tenant, token) = cookie
+            .split_once('=')
+            .and_then(|(_, value)| value.split_once('.'))
+            .context("a cookie names a tenant and holds a token")?;
+        let stranger = proto::TenantId::from_bytes(loadtest::participant::random()?);
+        let desk = |tenant: &str, token: &str| format!("__Host-desk={tenant}.{token}");
+        let officer = console_cookie(house, client).await?;
+        let (_, officer) = officer.split_once('.').context("an officer's token")?;
+        let resume = visitor.welcome.resume.expose();
+        let impostors = vec![
+            ("a made-up token", desk(tenant, &"A".repeat(43))),
+            ("no cookie of ours", "__Host-desk=x".to_owned()),
+            ("a visitor's token", desk(tenant, &resume)),
+            ("an officer's cookie", desk(tenant, officer)),
+            (
+                "an agent's token in no client's plane",
+                desk(&stranger.to_string(), token),
+            ),
+        ];
         Ok(Self {
+            impostors,
             slug: slug.to_owned(),
             site,
             notice: gate.notice,
@@ -80,6 +104,23 @@ impl Side {
             _visitor: visitor,
             unused,
         })
+    }
+
+    /// What the other client's people show here, and what these show with the other's name.
+    fn crossed(&self, other: &Self) -> Vec<(&'static str, String)> {
+        let halves = |cookie: &str| {
+            let (_, value) = cookie.split_once('=').unwrap_or_default();
+            let (tenant, token) = value.split_once('.').unwrap_or_default();
+            (tenant.to_owned(), token.to_owned())
+        };
+        let ((tenant, _), (_, token)) = (halves(&self.cookie), halves(&other.cookie));
+        let mut crossed = vec![(
+            "the other client's token with this one's name",
+            format!("__Host-desk={tenant}.{token}"),
+        )];
+        crossed.extend(self.impostors.iter().cloned());
+        crossed.extend(other.impostors.iter().cloned());
+        crossed
     }
 
     /// A session of this client's with both in it.
@@ -98,4 +139,25 @@ impl Side {
         .await?;
         Ok((visitor, agent))
     }
+}
+
+/// An officer's sign-in at the console.
+async fn console_cookie(house: &House, client: &demo::people::Client) -> Result<String> {
+    let officer = client.officers.first().context("a client has an officer")?;
+    let form = format!(
+        "client={}&name={}&password={}",
+        client.slug, officer.sign_in, officer.password
+    );
+    let console = house.console();
+    let origin = console.origin();
+    let headers = [
+        ("origin", origin.as_str()),
+        ("content-type", "application/x-www-form-urlencoded"),
+    ];
+    let reply = console
+        .send(http::Method::POST, "/sign-in", &headers, form.into())
+        .await?;
+    reply
+        .cookie()
+        .with_context(|| format!("the console's sign-in sets no cookie: {}", reply.status))
 }

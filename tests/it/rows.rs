@@ -69,6 +69,33 @@ pub(crate) async fn snapshot(house: &House) -> Result<Snapshot> {
     Ok(found)
 }
 
+/// The same, once nothing is on its way into it any more.
+pub(crate) async fn settled(house: &House) -> Result<Snapshot> {
+    let mut before = snapshot(house).await?;
+    for _ in 0..50 {
+        tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+        let now = snapshot(house).await?;
+        if now == before {
+            return Ok(now);
+        }
+        before = now;
+    }
+    anyhow::bail!("the databases never come to rest")
+}
+
+/// Fails if anything is not as it was, and says where.
+pub(crate) async fn unchanged(house: &House, before: &Snapshot) -> Result<()> {
+    let now = snapshot(house).await?;
+    let tables: Vec<&String> = now
+        .iter()
+        .filter(|(table, rows)| before.get(*table) != Some(rows))
+        .map(|(table, _)| table)
+        .chain(before.keys().filter(|table| !now.contains_key(*table)))
+        .collect();
+    anyhow::ensure!(tables.is_empty(), "the databases changed: {tables:?}");
+    Ok(())
+}
+
 /// Every `*.db` below `folder`.
 fn databases(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
