@@ -9,6 +9,9 @@
 //! room           one task per session around a pure core
 //! config  clock  telemetry  shutdown
 //! ```
+//! Calls will add a row, `media`, below `room`: workers with one UDP port each, which tap what they
+//! forward into the sealer. A room never waits for it, and its modality is refused until it is there.
+//!
 //! This crate holds no key that opens a recording, and does not depend on the one that does.
 
 pub mod app;

@@ -18,4 +18,5 @@ mod gate;
 mod journal;
 mod quiet_logs;
 mod rooms;
+mod tls;
 mod weight;
