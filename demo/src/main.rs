@@ -131,6 +131,11 @@ async fn run(cli: Cli) -> Result<()> {
     house.stop().await?;
     match broken {
         Some(said) => anyhow::bail!(said),
-        None => Ok(()),
+        None => {
+            // Whoever started it may have closed their terminal.
+            let kept = house.plan().directory.display();
+            let _ = writeln!(io::stdout(), "  Stopped. What was kept is in {kept}.");
+            Ok(())
+        }
     }
 }
