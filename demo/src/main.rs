@@ -129,13 +129,11 @@ async fn run(cli: Cli) -> Result<()> {
         _ = terminate.recv() => None,
     };
     house.stop().await?;
-    match broken {
-        Some(said) => anyhow::bail!(said),
-        None => {
-            // Whoever started it may have closed their terminal.
-            let kept = house.plan().directory.display();
-            let _ = writeln!(io::stdout(), "  Stopped. What was kept is in {kept}.");
-            Ok(())
-        }
+    if let Some(said) = broken {
+        anyhow::bail!(said);
     }
+    // Whoever started it may have closed their terminal.
+    let kept = house.plan().directory.display();
+    let _ = writeln!(io::stdout(), "  Stopped. What was kept is in {kept}.");
+    Ok(())
 }
