@@ -68,7 +68,7 @@ async fn nor_in_logs_for_machines_that_tell_more() -> Result<()> {
 async fn written(more: bool) -> Result<()> {
     let mut house = House::start_with(|plan| {
         if more {
-            plan.limits = "\n[log]\nformat = \"json\"\nlevel = \"debug\"\n".to_owned();
+            "\n[log]\nformat = \"json\"\nlevel = \"debug\"\n".clone_into(&mut plan.limits);
         }
     })
     .await?;

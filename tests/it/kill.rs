@@ -51,7 +51,7 @@ impl Moment {
             2 => Self::AgentDeaf,
             4 => Self::VisitorDeaf,
             // Two and three times in a row: no answer gets through for a while.
-            6 | 7 | 8 => Self::ComingBack,
+            6..=8 => Self::ComingBack,
             9 => Self::AgentAway,
             _ => Self::Whenever,
         }

@@ -1,4 +1,9 @@
 //! Whole-system tests: one binary, one file a behaviour, each test a sentence.
+#![expect(
+    clippy::too_many_lines,
+    clippy::type_complexity,
+    reason = "a test tells its story from top to bottom, and a table of cases names its columns"
+)]
 
 mod bad_input;
 mod blocked_frame;

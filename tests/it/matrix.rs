@@ -45,9 +45,9 @@ struct World {
 impl World {
     async fn start() -> Result<Self> {
         let house = House::start_with(|plan| {
-            plan.limits = "notices_per_minute = 10000\nconsents_per_minute = 10000\n\
+            "notices_per_minute = 10000\nconsents_per_minute = 10000\n\
                            sockets_per_minute = 10000\nsign_ins_per_minute = 1000\n"
-                .to_owned();
+                .clone_into(&mut plan.limits);
         })
         .await?;
         let bank = Side::of(&house, "alpine").await?;

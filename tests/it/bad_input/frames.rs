@@ -387,18 +387,20 @@ async fn a_client_that_does_not_read_is_let_go_and_holds_up_nobody() -> Result<(
         name: String::new(),
         have: 0,
     };
-    let mut back = Participant::enter(&house.desk(), site, &hello, &[("cookie", &cookie)]).await?;
+    let mut returned =
+        Participant::enter(&house.desk(), site, &hello, &[("cookie", &cookie)]).await?;
     let mut parts = 0;
-    back.until(|message| match message {
-        ServerMessage::Sealed {
-            parts: some, more, ..
-        } => {
-            parts += some.len() as u64;
-            (!more).then_some(())
-        }
-        _ => None,
-    })
-    .await?;
+    returned
+        .until(|message| match message {
+            ServerMessage::Sealed {
+                parts: some, more, ..
+            } => {
+                parts += some.len() as u64;
+                (!more).then_some(())
+            }
+            _ => None,
+        })
+        .await?;
     // Two joined, and each message.
     ensure!(parts == cid + 2, "{parts} parts came back of {}", cid + 2);
     let health = house

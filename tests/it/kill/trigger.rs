@@ -119,6 +119,7 @@ impl Trigger {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "what `until` asks for")]
 fn acknowledgement(message: ServerMessage) -> Option<u64> {
     match message {
         ServerMessage::Ack { cid, .. } => Some(cid),

@@ -61,9 +61,10 @@ async fn a_colleague_and_another_visitor_have_no_part_in_a_conversation() -> Res
     unchanged(&world.house, &before).await?;
 
     // The other visitor's own token opens their own conversation and no other.
-    let back = Participant::enter(&widget, bank.site, &resume(&other.welcome.resume), &[]).await?;
+    let returned =
+        Participant::enter(&widget, bank.site, &resume(&other.welcome.resume), &[]).await?;
     ensure!(
-        back.welcome.session == other.welcome.session && back.welcome.session != session,
+        returned.welcome.session == other.welcome.session && returned.welcome.session != session,
         "another visitor's conversation"
     );
 

@@ -105,9 +105,9 @@ fn the_printed_opener_has_fifty_lines_and_reads_a_recording_in_order() -> Result
             if epoch == 2 {
                 packer.push(&track.end(rng)?)?;
             }
-            let packed = packer.finish()?.context("an object")?;
-            std::fs::write(folder.path().join(&packed.object.name), &packed.bytes)?;
-            std::fs::write(folder.path().join(&packed.object.index), &packed.index)?;
+            let object = packer.finish()?.context("an object")?;
+            std::fs::write(folder.path().join(&object.object.name), &object.bytes)?;
+            std::fs::write(folder.path().join(&object.object.index), &object.index)?;
         }
     }
     let keys = json!({

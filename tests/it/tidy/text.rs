@@ -2,6 +2,7 @@
 //! what is there.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use anyhow::Result;
 
@@ -190,7 +191,9 @@ fn rooms(files: &[String]) -> BTreeSet<String> {
         }
         if let Some(inside) = rest.strip_prefix("src/")
             && ["relay", "recorder"].contains(&top)
-            && inside.ends_with(".rs")
+            && Path::new(inside)
+                .extension()
+                .is_some_and(|kind| kind == "rs")
         {
             let module = inside.split('/').next().unwrap_or_default();
             let module = module.trim_end_matches(".rs");
