@@ -284,3 +284,29 @@ async fn run_sql(database: &std::path::Path, sql: &str) {
         .await
         .unwrap();
 }
+
+#[tokio::test]
+async fn a_log_that_lost_an_entry_is_not_signed_again_and_nothing_is_opened() {
+    let mut house = House::new().await;
+    let talk = house.talk(&["hello"]).await;
+    house.intake().await;
+    let case = house.case(&[talk.recording]).await;
+    house.approve(case, 0).await;
+    house.approve(case, 1).await;
+    let signed = house.tenant.newest_checkpoint().await.unwrap().unwrap();
+
+    let database = find(&house.data().join("tenants"), "tenant.db");
+    let newest = "DELETE FROM log_entries WHERE place = (SELECT MAX(place) FROM log_entries)";
+    run_sql(&database, newest).await;
+    // Twice: once the tree is in memory, once it is read anew.
+    for _ in 0..2 {
+        let (to, mut from) = tokio::sync::mpsc::channel(64);
+        let (recorder, tenant) = (&house.recorder, &house.tenant);
+        let refused =
+            recorder::bundle::compose::export(recorder, tenant, case, talk.recording, to).await;
+        assert!(refused.is_err());
+        assert!(from.recv().await.is_none(), "a byte left without its entry");
+    }
+    let after = house.tenant.newest_checkpoint().await.unwrap().unwrap();
+    assert_eq!(after.note, signed.note);
+}

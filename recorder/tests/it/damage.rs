@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::Read as _;
 
-use proto::dsse::Document as _;
+use proto::dsse::{Document as _, Envelope};
 use proto::{Hash32, ParticipantId};
-use recorder::bundle::verify;
+use recorder::bundle::{BundleStatement, verify};
 use recorder::entropy::system;
 use recorder::vault::placement::{Index, Placement};
 use seal::Recipient;
@@ -303,38 +303,120 @@ async fn a_transcript_with_other_words_is_found_though_its_checksums_were_made_t
     let (house, talk) = kept(TEXTS).await;
     let (bundle, _) = house.export(talk.recording).await;
     let mut files = unpack(&bundle);
-    let root = files
-        .keys()
-        .next()
-        .unwrap()
-        .split('/')
-        .next()
-        .unwrap()
-        .to_owned();
-    let lines = format!("{root}/data/transcript.jsonl");
-    let text = String::from_utf8(files[&lines].clone()).unwrap();
-    files.insert(lines, text.replace("three", "threw").into_bytes());
-    // The forger makes both lists of checksums fit.
-    for (list, prefix) in [
-        ("manifest-sha256.txt", "data/"),
-        ("tagmanifest-sha256.txt", ""),
+    change(&mut files, "data/transcript.jsonl", |text| {
+        text.replace("three", "threw")
+    });
+    fit_checksums(&mut files);
+    let report = verify::bundle(pack(&files).as_slice(), None).await;
+    assert_eq!(report.wrong, ["bundle.dsse.json: is of another payload"]);
+}
+
+#[tokio::test]
+async fn what_a_recorder_itself_would_forge_in_a_bundle_is_found() {
+    let (house, talk) = kept(TEXTS).await;
+    let (bundle, _) = house.export(talk.recording).await;
+    let forged = async |file: &str, forge: &dyn Fn(String) -> String| {
+        let mut files = unpack(&bundle);
+        change(&mut files, file, forge);
+        fit_checksums(&mut files);
+        // It signs its forgery, as only it can.
+        let list = &files[&format!("{}/manifest-sha256.txt", root(&files))];
+        let payload = Hash32::of(list);
+        change(&mut files, "bundle.dsse.json", |text| {
+            let envelope: Envelope = serde_json::from_str(&text).unwrap();
+            let mut statement: BundleStatement = envelope.payload_unverified().unwrap();
+            statement.payload = payload;
+            let signed = statement.sign(house.recorder.keys.signing()).unwrap();
+            serde_json::to_string(&signed).unwrap()
+        });
+        fit_checksums(&mut files);
+        verify::bundle(pack(&files).as_slice(), None).await.wrong
+    };
+    let same = forged("data/custody.jsonl", &|text| text).await;
+    assert!(same.is_empty(), "{same:?}");
+
+    let stranger = house.agent.to_string();
+    let officer = house.officers[0].0.to_string();
+    let other_officer = forged("data/custody.jsonl", &|text| {
+        text.replace(&officer, &stranger)
+    })
+    .await;
+    let wrong = other_officer;
+    assert!(
+        wrong[0].ends_with("does not stand in the signed log"),
+        "{wrong:?}"
+    );
+    let unapproved = forged("data/custody.jsonl", &|text| {
+        lines_without(&text, "case_approved")
+    })
+    .await;
+    assert_eq!(
+        unapproved,
+        ["custody.jsonl: it was opened without the approvals of two officers"]
+    );
+    let unannounced = forged("data/custody.jsonl", &|text| {
+        lines_without(&text, "\"opening\\\"")
+    })
+    .await;
+    assert_eq!(
+        unannounced,
+        ["custody.jsonl: the opening is not in the log"]
+    );
+    let shorter = forged("data/transcript.jsonl", &|text| {
+        lines_without(&text, "three")
+    })
+    .await;
+    assert_eq!(shorter, ["transcript.jsonl: has 7 lines for 8 parts"]);
+    let doubled = forged("data/transcript.jsonl", &|text| {
+        let first = text.lines().next().unwrap().to_owned();
+        format!("{first}\n{text}")
+    })
+    .await;
+    assert!(
+        doubled[0].ends_with("its part has a line already"),
+        "a line twice"
+    );
+    let notice = format!("data/notice-{}.json", house.notice);
+    let reworded = forged(&notice, &|text| text.replace("Alpine", "Apline")).await;
+    assert_eq!(
+        reworded,
+        [format!("notice-{}.json: was altered", house.notice)]
+    );
+}
+
+fn lines_without(text: &str, mark: &str) -> String {
+    let kept: Vec<&str> = text.lines().filter(|line| !line.contains(mark)).collect();
+    assert!(kept.len() < text.lines().count(), "{mark} is nowhere");
+    kept.join("\n") + "\n"
+}
+
+fn root(files: &BTreeMap<String, Vec<u8>>) -> String {
+    let first = files.keys().next().unwrap();
+    first.split('/').next().unwrap().to_owned()
+}
+
+fn change(files: &mut BTreeMap<String, Vec<u8>>, file: &str, forge: impl Fn(String) -> String) {
+    let name = format!("{}/{file}", root(files));
+    let text = String::from_utf8(files[&name].clone()).unwrap();
+    files.insert(name, forge(text).into_bytes());
+}
+
+/// Makes both lists of checksums fit what is there.
+fn fit_checksums(files: &mut BTreeMap<String, Vec<u8>>) {
+    let root = root(files);
+    for (list, payload) in [
+        ("manifest-sha256.txt", true),
+        ("tagmanifest-sha256.txt", false),
     ] {
         let mut out = String::new();
-        for (name, bytes) in &files {
+        for (name, bytes) in &*files {
             let name = name.strip_prefix(&format!("{root}/")).unwrap();
-            let wanted = if prefix.is_empty() {
-                !name.starts_with("data/") && name != list
-            } else {
-                name.starts_with(prefix)
-            };
-            if wanted {
+            if name.starts_with("data/") == payload && name != list {
                 writeln!(out, "{}  {name}", Hash32::of(bytes)).unwrap();
             }
         }
         files.insert(format!("{root}/{list}"), out.into_bytes());
     }
-    let report = verify::bundle(pack(&files).as_slice(), None).await;
-    assert_eq!(report.wrong, ["bundle.dsse.json: is of another payload"]);
 }
 
 #[tokio::test]
