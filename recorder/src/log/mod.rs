@@ -86,19 +86,42 @@ impl Log {
         if index == tree.size() {
             tree.push(entry.leaf);
             self.checkpoint(tenant, &tree, event.at).await?;
+        } else {
+            // It stood there before; or the rows are not what they were.
+            tree = self.load(tenant, event.at).await?;
         }
         // Left out after any error above: the next append reads the tree anew.
         trees.insert(tenant.id(), tree);
         Ok(index)
     }
 
-    /// The tree as it is stored. A crash may have left entries that no checkpoint covers.
+    /// The tree as it is stored. A crash may have left entries that no checkpoint covers; but what
+    /// was signed once stands, or nothing more is signed.
     async fn load(&self, tenant: &Tenant, at: Millis) -> Result<Accumulator> {
+        let signed = match tenant.newest_checkpoint().await? {
+            None => None,
+            Some(row) => {
+                let key = PublicKey(self.signing.verifying_key().to_bytes());
+                let name = origin(tenant.id());
+                Some(Checkpoint::verify(&row.note, &name, &key)?)
+            }
+        };
+        let covered = signed.as_ref().map_or(0, |signed| signed.size);
         let mut tree = Accumulator::default();
+        let mut stands = covered == 0;
         for leaf in leaves(tenant, None).await? {
             tree.push(leaf);
+            if tree.size() == covered {
+                stands = signed
+                    .as_ref()
+                    .is_some_and(|signed| signed.root == tree.root());
+            }
         }
-        let covered = tenant.newest_checkpoint().await?.map_or(0, |c| c.size);
+        if !stands {
+            return Err(Error::refused(format!(
+                "the log is not what its signed checkpoint of {covered} entries says: nothing is added, and nothing opened, until its entries are restored"
+            )));
+        }
         if covered < tree.size() {
             self.checkpoint(tenant, &tree, at).await?;
         }
