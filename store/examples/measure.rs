@@ -106,7 +106,7 @@ impl Job {
                 .await
                 .map(|joined| joined.is_some()),
             Self::Rotate(old, new) => tenant
-                .rotate_resume(old, new, LATER, NOW)
+                .rotate_resume(old, new, LATER, NOW, None)
                 .await
                 .map(|resumed| resumed.is_some()),
             Self::Read(session) => Ok(tenant.session(session).await?.is_some()),

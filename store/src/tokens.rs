@@ -4,7 +4,7 @@
 //! replacement is used: any number of `welcome`s in a row may be lost with the relay that sent them.
 //! Writes that wait at the same time share one transaction and one sync.
 
-use proto::{Hash32, Millis, ParticipantId, SessionId};
+use proto::{Hash32, Millis, ParticipantId, SessionId, StaffId};
 
 use crate::db::Tx;
 use crate::fold::SmallWrite;
@@ -57,19 +57,22 @@ impl Tenant {
         self.fold(write).await
     }
 
-    /// Takes a resume token and puts `fresh` in its place. `None`: unknown, stale or expired.
+    /// Takes a resume token and puts `fresh` in its place. `None`: unknown, stale, expired, or not
+    /// `staff`'s (a visitor's, where that is `None`), whose it then stays as it was.
     pub async fn rotate_resume(
         &self,
         presented: Hash32,
         fresh: Hash32,
         expires: Millis,
         now: Millis,
+        staff: Option<StaffId>,
     ) -> Result<Option<Resumed>> {
         let write = Rotate {
             presented,
             fresh,
             expires,
             now,
+            staff,
         };
         self.fold(write).await
     }
@@ -145,6 +148,7 @@ struct Rotate {
     fresh: Hash32,
     expires: Millis,
     now: Millis,
+    staff: Option<StaffId>,
 }
 
 impl SmallWrite for Rotate {
@@ -160,8 +164,10 @@ impl SmallWrite for Rotate {
                 "UPDATE access SET previous = $1, newest = $2,
                     expires = CASE WHEN last_use < $3 THEN last_use ELSE $3 END
                  WHERE (newest = $1 OR previous = $1) AND expires > $4
+                    AND participant IN
+                        (SELECT id FROM participants WHERE staff IS NOT DISTINCT FROM $5)
                  RETURNING participant, session",
-                args![self.presented, self.fresh, self.expires, self.now],
+                args![self.presented, self.fresh, self.expires, self.now, self.staff],
             )
             .await?;
         let resumed = row.map(|mut row| {

@@ -138,7 +138,13 @@ impl Unidentified {
         self.same_tenant(tenant.id())?;
         let fresh = Token::random(&mut self.front.rng());
         let resumed = tenant
-            .rotate_resume(token.hash(), fresh.hash(), now.plus(RESUME_MS), now)
+            .rotate_resume(
+                token.hash(),
+                fresh.hash(),
+                now.plus(RESUME_MS),
+                now,
+                self.staff.map(|(_, staff)| staff),
+            )
             .await
             .map_err(|error| code_of(&error))?
             .ok_or(ErrorCode::ResumeStale)?;
