@@ -77,10 +77,7 @@ async fn each_page_of_the_console_is_its_own_clients_alone() -> Result<()> {
         .until(|message| matches!(message, ServerMessage::Ended { .. }).then_some(()))
         .await?;
     let (bank, clinic) = (client(house, "alpine")?, client(house, "harbour")?);
-    let recording = crate::opened::listed(house, bank)
-        .await?
-        .recording
-        .to_string();
+    let recording = ended(house).await?;
     let opened = house
         .recorder_says(
             &[
@@ -191,4 +188,22 @@ async fn each_page_of_the_console_is_its_own_clients_alone() -> Result<()> {
         }
     }
     world.house.stop().await
+}
+
+/// The bank's one recording that has ended, once it is in the vault: others still wait.
+async fn ended(house: &testkit::house::House) -> Result<String> {
+    for _ in 0..100 {
+        let list = house
+            .recorder_says(&["list", "alpine", "--json"], "")
+            .await?;
+        for line in list.lines().filter(|line| line.starts_with('{')) {
+            let row: serde_json::Value = serde_json::from_str(line)?;
+            let kept = row.get("ended").is_some_and(serde_json::Value::is_i64);
+            if let (true, Some(id)) = (kept, row.get("recording").and_then(|id| id.as_str())) {
+                return Ok(id.to_owned());
+            }
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    bail!("the ended recording does not come into the vault")
 }

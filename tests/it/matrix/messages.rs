@@ -197,7 +197,9 @@ async fn each_message_does_what_its_role_may_and_nothing_for_the_other_client() 
                 })
                 .await?;
             let due: &[Option<ErrorCode>] = match (name, agent_asks) {
-                ("say" | "typing" | "mark" | "end", _) => &[None],
+                ("say" | "typing" | "mark", _) => &[None],
+                // What comes after the end comes too late.
+                ("end", _) => &[None, Some(ErrorCode::SessionEnded)],
                 // The other client's agent is nobody here.
                 ("invite" | "transfer", true) => &[Some(ErrorCode::NotFound)],
                 // Alone, an agent cannot leave the visitor behind.
