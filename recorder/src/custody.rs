@@ -44,7 +44,6 @@ pub struct PreparedShare {
 }
 
 /// An officer to be added.
-#[derive(Debug)]
 pub struct NewOfficer {
     /// For signing in.
     pub sign_in: String,

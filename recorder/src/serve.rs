@@ -107,7 +107,7 @@ async fn pass(recorder: &Recorder, intake: &Mutex<Intake>) -> Result<()> {
         }
     }
     for (recording, why) in &pass.refused {
-        tracing::warn!(%recording, %why, "stays in the spool: manifest");
+        tracing::warn!(%recording, %why, "stays in the spool");
     }
     for what in &pass.damage {
         tracing::warn!(%what, "spool damaged");

@@ -64,7 +64,7 @@ pub fn jsonl(lines: &[Line]) -> Result<Vec<u8>, serde_json::Error> {
 }
 
 /// What the page says besides the conversation.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Heading<'a> {
     /// The controller.
     pub client: &'a str,

@@ -11,6 +11,9 @@ use tar::{Builder, EntryType, Header};
 use crate::clock::shown;
 use crate::terminal::escape;
 
+/// What `bagit.txt` says.
+pub const DECLARATION: &[u8] = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n";
+
 /// Writes one bag.
 pub struct BagWriter<W: Write> {
     tar: Builder<W>,
@@ -56,7 +59,6 @@ impl<W: Write> BagWriter<W> {
 
     /// Writes the tag files, `extra` ones among them.
     pub fn finish(mut self, info: &[(&str, String)], extra: &[(&str, Vec<u8>)]) -> io::Result<W> {
-        let declaration = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n".to_vec();
         let mut lines = String::new();
         for (label, value) in info {
             let _ = writeln!(lines, "{label}: {}", escape(value));
@@ -73,7 +75,7 @@ impl<W: Write> BagWriter<W> {
         let manifest = checksums(&self.payload);
         let mut tags = Vec::new();
         let own = [
-            ("bagit.txt", declaration),
+            ("bagit.txt", DECLARATION.to_vec()),
             ("bag-info.txt", lines.into_bytes()),
             ("manifest-sha256.txt", manifest.into_bytes()),
         ];

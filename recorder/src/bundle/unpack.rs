@@ -9,11 +9,23 @@ use bytes::Bytes;
 use proto::Hash32;
 use tar::Archive;
 
+use super::bagit::DECLARATION;
+use super::names;
+
 /// A bundle larger than this is not read.
 pub const BUNDLE_MAX: u64 = 8 << 30;
 
-/// A bag's files.
-#[derive(Debug, Default)]
+/// Every file that stands beside the payload.
+const TAGS: [&str; 5] = [
+    "bagit.txt",
+    "bag-info.txt",
+    "manifest-sha256.txt",
+    "tagmanifest-sha256.txt",
+    names::STATEMENT,
+];
+
+/// A bag's files. They hold what was said: no `Debug`.
+#[derive(Default)]
 pub struct Bag {
     /// Below `data/`, without that prefix.
     pub payload: BTreeMap<String, Bytes>,
@@ -71,8 +83,16 @@ pub fn read(from: impl Read) -> Result<Bag, String> {
 /// What is wrong with the bag as a bag.
 pub fn check(bag: &Bag) -> Vec<String> {
     let mut wrong = Vec::new();
+    // Only the payload is signed: nothing else to read may stand beside it.
+    for name in bag
+        .tags
+        .keys()
+        .filter(|name| !TAGS.contains(&name.as_str()))
+    {
+        wrong.push(format!("{name}: does not belong in a bundle"));
+    }
     match bag.tags.get("bagit.txt") {
-        Some(text) if text.starts_with(b"BagIt-Version: 1.0\n") => {}
+        Some(text) if *text == DECLARATION => {}
         Some(_) => wrong.push("bagit.txt: not BagIt 1.0".to_owned()),
         None => wrong.push("bagit.txt: is not there".to_owned()),
     }
@@ -114,5 +134,28 @@ fn compare(bag: &Bag, list: &str, mut files: BTreeMap<String, &Bytes>, wrong: &m
     }
     for name in files.keys() {
         wrong.push(format!("{name}: is there and not listed in {list}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_signed_may_not_stand_beside_the_payload() {
+        let mut bag = Bag::default();
+        let checksum = |name: &str, bytes: &[u8]| format!("{}  {name}\n", Hash32::of(bytes));
+        let extra = b"what was really said";
+        let list = checksum("bagit.txt", DECLARATION) + &checksum("corrected.html", extra);
+        bag.tags.insert("bagit.txt".to_owned(), DECLARATION.into());
+        bag.tags
+            .insert("corrected.html".to_owned(), extra.as_slice().into());
+        bag.tags
+            .insert("tagmanifest-sha256.txt".to_owned(), list.into());
+        let wrong = check(&bag);
+        assert!(
+            wrong.contains(&"corrected.html: does not belong in a bundle".to_owned()),
+            "{wrong:?}"
+        );
     }
 }

@@ -272,8 +272,7 @@ impl fmt::Debug for Command {
     }
 }
 
-/// A piece of an answer.
-#[derive(Debug)]
+/// A piece of an answer. May hold what was said: no `Debug`.
 pub enum Reply {
     /// A line to a person; harmless to a terminal.
     Line(String),

@@ -41,7 +41,7 @@ pub async fn close(
             intake.kept_by_hand(id);
             Ok(findings)
         }
-        Outcome::Refused(why) => Err(Error::refused(why)),
+        Outcome::Refused(why) => Err(Error::refused(format!("manifest: {why}"))),
     }
 }
 

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use proto::{Millis, NodeId, RecordingId};
 use seal::spool::read::{self, Position};
-use seal::spool::{Damage, Event, Record};
+use seal::spool::{Event, Record};
 use store::{Recording, StoreError, Tenant};
 
 use crate::Recorder;
@@ -59,7 +59,6 @@ struct Follower {
     done: BTreeMap<RecordingId, u64>,
     listed: BTreeSet<RecordingId>,
     refused: BTreeMap<RecordingId, Millis>,
-    damage: Vec<Damage>,
 }
 
 impl Intake {
@@ -111,10 +110,13 @@ impl Follower {
     async fn pass(&mut self, recorder: &Recorder, folder: &Path, pass: &mut Pass) -> Result<()> {
         loop {
             let batch = read::read(folder, self.position, CHUNK)?;
-            for located in batch.records {
+            // What can fail comes first: a batch that is read again must not be gathered twice.
+            for located in &batch.records {
                 if let Record::Event(event) = &located.record {
                     relay_event(recorder, node_of(folder), event).await?;
                 }
+            }
+            for located in batch.records {
                 let known = located
                     .record
                     .recording()
@@ -126,7 +128,6 @@ impl Follower {
             for damage in &batch.damage {
                 pass.damage.push(format!("{}: {damage}", folder.display()));
             }
-            self.damage.extend(batch.damage);
             let further = batch.next != self.position;
             self.position = batch.next;
             if !further {
@@ -168,12 +169,14 @@ impl Follower {
                 }
                 continue;
             };
-            match keep::keep(recorder, &tenant, id, gathered, end).await? {
-                Outcome::Kept(findings) => {
+            match keep::keep(recorder, &tenant, id, gathered, end).await {
+                // One recording that cannot be kept just now does not hold up the others.
+                Err(error) => self.refuse(id, error.to_string(), now, pass),
+                Ok(Outcome::Kept(findings)) => {
                     pass.kept.push((id, findings));
                     self.forget(id);
                 }
-                Outcome::Refused(why) => {
+                Ok(Outcome::Refused(why)) => {
                     let what = What::RecordingRefused {
                         recording: id,
                         reason: why.clone(),
@@ -181,7 +184,7 @@ impl Follower {
                     recorder
                         .log_as(&tenant, format!("refused-{id}"), what)
                         .await?;
-                    self.refuse(id, why, now, pass);
+                    self.refuse(id, format!("manifest: {why}"), now, pass);
                 }
             }
         }

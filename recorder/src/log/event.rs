@@ -7,8 +7,8 @@ use proto::{CaseId, Hash32, KeyId, Millis, NodeId, RecordingId, SiteId, StaffId}
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
 
-/// One entry.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// One entry. Its `Debug` shows no more than what kind it is: a case may name people.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogEvent {
     /// The event's own id: the same again is one entry.
     pub id: String,
@@ -20,7 +20,7 @@ pub struct LogEvent {
 }
 
 /// What happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum What {
     /// The tenant was made; its root is pinned from here on.
@@ -160,6 +160,12 @@ pub enum What {
         /// What happened there, in the relay's words; ids only.
         event: serde_json::Value,
     },
+}
+
+impl core::fmt::Debug for LogEvent {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "LogEvent({}, {})", self.kind(), self.id)
+    }
 }
 
 /// An event ready to be appended.

@@ -37,7 +37,7 @@ impl core::fmt::Debug for Log {
 }
 
 /// An entry with the proof that it stands in the tree of a checkpoint: as a bundle carries it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProvenEntry {
     /// Place in the tree, counted from 0.

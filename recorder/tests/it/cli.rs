@@ -320,3 +320,64 @@ async fn what_is_missing_or_wrong_is_said_in_one_line() {
         "{gone}"
     );
 }
+
+#[tokio::test]
+async fn a_key_is_signed_where_the_root_is_and_a_third_officer_is_added_by_two() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = Program {
+        folder: folder.path(),
+    };
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(path("recorder.toml"), "data = \"data\"\n").unwrap();
+    program.good(&["init"], "");
+    let (root, other) = (path("a.root"), path("b.root"));
+    let public = last(&program.good(&["root", "new", &root], "")).to_owned();
+    assert_eq!(last(&program.good(&["root", "show", &root], "")), public);
+    program.good(&["root", "new", &other], "");
+    program.good(
+        &[
+            "client", "add", "alpine", "--name", "Alpine", "--root", &public,
+        ],
+        "",
+    );
+    let early = program.refused(&["key", "rotate", "alpine", "--root", &root], "");
+    assert!(early.contains("officer add"), "{early}");
+    let add = |name: &'static str, secrets: &str| {
+        program.good(&["officer", "add", "alpine", name, "--name", name], secrets)
+    };
+    add("ines", "the passphrase of ines\nthe password of ines\n");
+    add("omar", "the passphrase of omar\n");
+
+    let prepared = path("prepared.json");
+    program.good(&["key", "prepare", "alpine", "--out", &prepared], "");
+    std::fs::copy(&prepared, path("forged.json")).unwrap();
+    program.good(&["key", "sign", &path("forged.json"), "--root", &other], "");
+    let forged = program.refused(&["key", "install", "alpine", &path("forged.json")], "");
+    assert!(forged.contains("pinned root"), "{forged}");
+    program.good(&["key", "sign", &prepared, "--root", &root], "");
+    program.good(&["key", "install", "alpine", &prepared], "");
+    let keys = program.good(&["key", "list", "alpine"], "");
+    assert!(keys.contains("2 of 2 officers"), "{keys}");
+
+    let third = [
+        "officer", "add", "alpine", "uma", "--name", "Uma", "--by", "ines", "--by", "omar",
+    ];
+    let own = "the passphrase of uma\nthe password of uma\n";
+    let wrong = program.refused(
+        &third,
+        &format!("{own}the passphrase of ines\nnot it at all\n"),
+    );
+    assert_eq!(wrong, "recorder: the passphrase is wrong\n");
+    program.good(&third, &format!("{own}{OFFICERS}"));
+    let keys = program.good(&["key", "list", "alpine"], "");
+    assert!(keys.contains("2 of 3 officers"), "{keys}");
+    let log = program.good(&["log", "show", "alpine"], "");
+    for kind in [
+        "tenant_made",
+        "officer_added",
+        "sealing_key_installed",
+        "shares_replaced",
+    ] {
+        assert!(log.contains(kind), "{kind}: {log}");
+    }
+}

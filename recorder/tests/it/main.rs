@@ -13,6 +13,7 @@ mod custody;
 mod damage;
 mod house;
 mod keeping;
+mod log;
 mod straight;
 mod talk;
 mod vectors;

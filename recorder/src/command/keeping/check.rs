@@ -51,11 +51,8 @@ pub(crate) async fn check(
     }
     let pass = intake.lock().await.pass(recorder).await?;
     for (id, why) in pass.refused {
-        out.say(
-            false,
-            format!("recording {id} stays in the spool: manifest {why}"),
-        )
-        .await?;
+        out.say(false, format!("recording {id} stays in the spool: {why}"))
+            .await?;
     }
     for what in pass.damage {
         out.say(false, format!("spool {what}")).await?;

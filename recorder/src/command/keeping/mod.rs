@@ -329,9 +329,7 @@ pub(super) async fn intake_run(
         }
     }
     for (id, why) in &pass.refused {
-        answer
-            .line(format!("REFUSED  {id}: manifest {why}"))
-            .await?;
+        answer.line(format!("REFUSED  {id}: {why}")).await?;
     }
     for what in &pass.damage {
         answer.line(format!("DAMAGED  {what}")).await?;
