@@ -189,6 +189,8 @@ pub(super) fn start<F: SpoolFiles>(
         .name("spool".to_owned())
         .spawn(move || {
             writer.run();
+            // The folder's lock goes with it: whoever waited may open the spool again.
+            drop(writer);
             finished.send_replace(true);
         })
         .map_err(SpoolError::io("start a thread"))?;
