@@ -76,7 +76,7 @@ pub struct Limits {
     pub consents_per_minute: u32,
     /// Sockets opened per minute and address.
     pub sockets_per_minute: u32,
-    /// Sign-ins tried per minute and address, and per name.
+    /// Sign-ins tried per minute and address; six times as many per name.
     pub sign_ins_per_minute: u32,
 }
 

@@ -47,6 +47,8 @@ struct Counted {
 
 const HOUR_MS: i64 = 3_600_000;
 const MINUTE_US: i64 = 60_000_000;
+/// So many addresses may try one name before it has to wait.
+const ADDRESSES: u32 = 6;
 /// Callers that are counted at once; beyond it strangers wait.
 const CALLERS: usize = 100_000;
 
@@ -118,7 +120,9 @@ fn per_minute(limits: &Limits, ask: Ask) -> u32 {
         Ask::Notice => limits.notices_per_minute,
         Ask::Consent => limits.consents_per_minute,
         Ask::Socket => limits.sockets_per_minute,
-        Ask::SignIn | Ask::SignInName => limits.sign_ins_per_minute,
+        Ask::SignIn => limits.sign_ins_per_minute,
+        // More than one address may use up: a stranger alone cannot keep an agent out.
+        Ask::SignInName => limits.sign_ins_per_minute.saturating_mul(ADDRESSES),
     }
 }
 
@@ -190,5 +194,18 @@ mod tests {
         let counted = allowance.counted.lock().unwrap();
         assert_ne!(before, *counted.key);
         assert_eq!(counted.full_at_us.len(), 1);
+    }
+
+    #[test]
+    fn one_address_alone_cannot_use_up_a_name() {
+        let allowance = Allowance::new(limits());
+        let now = Millis(5_000_000);
+        let attempt = |address: &str| {
+            let address = address.parse().unwrap();
+            allowance.take_address(Ask::SignIn, address, now, &mut rng())?;
+            allowance.take(Ask::SignInName, b"alpine\nmia", now, &mut rng())
+        };
+        while attempt("192.0.2.1").is_ok() {}
+        assert_eq!(attempt("192.0.2.2"), Ok(()));
     }
 }
