@@ -170,7 +170,7 @@ impl Config {
             let line = e
                 .span()
                 .and_then(|span| text.get(..span.start))
-                .map_or(1, |before| before.lines().count().max(1));
+                .map_or(1, |before| before.matches('\n').count() + 1);
             let message = e.message().replace('\n', " ");
             format!("line {line}: {message}")
         })
