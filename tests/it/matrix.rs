@@ -6,7 +6,7 @@
 
 mod cells;
 mod colleagues;
-mod console;
+pub(crate) mod console;
 mod messages;
 
 use anyhow::{Context as _, Result};

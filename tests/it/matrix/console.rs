@@ -191,7 +191,7 @@ async fn each_page_of_the_console_is_its_own_clients_alone() -> Result<()> {
 }
 
 /// The bank's one recording that has ended, once it is in the vault: others still wait.
-async fn ended(house: &testkit::house::House) -> Result<String> {
+pub(crate) async fn ended(house: &testkit::house::House) -> Result<String> {
     for _ in 0..100 {
         let list = house
             .recorder_says(&["list", "alpine", "--json"], "")
