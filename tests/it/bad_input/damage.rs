@@ -123,6 +123,10 @@ async fn what_is_altered_in_the_spool_is_named_with_its_place() -> Result<()> {
     house.start_recorder().await?;
     house.start_relay().await?;
     let log = fs::read_to_string(house.plan().path("relay.log"))?;
+    let line = log
+        .lines()
+        .find(|line| line.contains("place="))
+        .with_context(|| format!("no line says where: {log}"))?;
     ensure!(line.contains("place=segment 1, bytes "), "{line}");
     let hello = Hello::Resume {
         site,
