@@ -167,7 +167,13 @@ impl SmallWrite for Rotate {
                     AND participant IN
                         (SELECT id FROM participants WHERE staff IS NOT DISTINCT FROM $5)
                  RETURNING participant, session",
-                args![self.presented, self.fresh, self.expires, self.now, self.staff],
+                args![
+                    self.presented,
+                    self.fresh,
+                    self.expires,
+                    self.now,
+                    self.staff
+                ],
             )
             .await?;
         let resumed = row.map(|mut row| {

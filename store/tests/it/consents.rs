@@ -175,6 +175,8 @@ async fn a_participant_who_left_cannot_come_back(bench: Bench) {
         .unwrap();
     let person = t.participant(agent.participant).await.unwrap().unwrap();
     assert_eq!(person.left, Some(NOW.plus(7_000)));
-    let back = t.rotate_resume(resume, hash(), NOW.plus(1_000), NOW, None).await;
+    let back = t
+        .rotate_resume(resume, hash(), NOW.plus(1_000), NOW, None)
+        .await;
     assert_eq!(back.unwrap(), None);
 }

@@ -76,7 +76,9 @@ async fn joined(bench: &Bench) -> (crate::bench::Shop, store::NewConsent, Hash32
 }
 
 async fn rotate(tenant: &Tenant, presented: Hash32, fresh: Hash32) -> bool {
-    let resumed = tenant.rotate_resume(presented, fresh, LATER, NOW, None).await;
+    let resumed = tenant
+        .rotate_resume(presented, fresh, LATER, NOW, None)
+        .await;
     resumed.unwrap().is_some()
 }
 
@@ -88,7 +90,10 @@ async fn a_resume_token_is_good_until_the_one_given_for_it_is_used(bench: Bench)
     let agent = Some(proto::StaffId::from_bytes([7; 16]));
     let stolen = t.rotate_resume(first, second, LATER, NOW, agent).await;
     assert!(stolen.unwrap().is_none());
-    let back = t.rotate_resume(first, second, LATER, NOW, None).await.unwrap();
+    let back = t
+        .rotate_resume(first, second, LATER, NOW, None)
+        .await
+        .unwrap();
     let back = back.unwrap();
     assert_eq!(back.participant, visitor.participant);
     assert_eq!(back.session, visitor.session);
@@ -149,11 +154,19 @@ async fn a_resume_token_lives_no_longer_than_its_session_allows(bench: Bench) {
     t.end_session(visitor.session, end, last).await.unwrap();
     let second = hash();
     // Resuming after the end works for a while, and does not make that while longer.
-    let back = t.rotate_resume(first, second, LATER, end, None).await.unwrap();
+    let back = t
+        .rotate_resume(first, second, LATER, end, None)
+        .await
+        .unwrap();
     assert!(back.is_some());
-    let late = t.rotate_resume(second, hash(), LATER, last, None).await.unwrap();
+    let late = t
+        .rotate_resume(second, hash(), LATER, last, None)
+        .await
+        .unwrap();
     assert_eq!(late, None);
-    let just = t.rotate_resume(second, hash(), LATER, last.plus(-1), None).await;
+    let just = t
+        .rotate_resume(second, hash(), LATER, last.plus(-1), None)
+        .await;
     assert!(just.unwrap().is_some());
 }
 
