@@ -1,52 +1,31 @@
 //! A room, the spool below it, and people who remember what they were told.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use proptest::sample::Index;
 use proto::consent::RecordingChoice;
-use proto::event::{ChatEvent, Role};
 use proto::keys::{IntakeKey, SealingKey};
 use proto::notice::{Modality, RecordingMode, RecordingPolicy};
 use proto::wire::{ClientMessage, Limits, ServerMessage};
 use proto::{
-    Hash32, KeyId, Millis, NodeId, ParticipantId, PublicKey, RecordingId, SessionId, SiteId,
-    StaffId, TenantId, Token,
+    Hash32, KeyId, Millis, NodeId, RecordingId, SessionId, SiteId, StaffId, TenantId, Token,
 };
 use relay::room::effect::{Effect, SocketId};
 use relay::room::facts::{Facts, House, Node, SealTarget};
-use relay::room::person::Participant;
 use relay::room::recover::Unfinished;
 use relay::room::state::{Admitted, Claim, Command, Join, Resume, Room};
 use seal::manifest;
 use seal::spool::{Record, Spool, SpoolConfig};
 use tempfile::TempDir;
 
-use crate::world::browser::{Opener, x25519_pair};
 use crate::world::{rng, x25519};
 
-pub(crate) const NOW: Millis = Millis(1_800_000_000_000);
+mod someone;
 
-/// Someone, as their browser remembers the conversation.
-struct Someone {
-    id: ParticipantId,
-    staff: Option<StaffId>,
-    track: u32,
-    key: PublicKey,
-    consent: manifest::Consent,
-    opener: Opener,
-    joined: bool,
-    socket: Option<SocketId>,
-    welcomed: bool,
-    /// What was seen at each place.
-    seen: BTreeMap<u64, String>,
-    /// Own messages, by number.
-    said: BTreeMap<u64, String>,
-    acknowledged: BTreeMap<u64, u64>,
-    cid: u64,
-    cid_at_restart: u64,
-}
+use someone::{Someone, participant, someone};
+
+pub(crate) const NOW: Millis = Millis(1_800_000_000_000);
 
 pub(crate) struct Model {
     folder: TempDir,
@@ -491,75 +470,6 @@ impl Model {
             }
         }
     }
-}
-
-impl Someone {
-    /// The last place without a gap.
-    fn have(&self) -> u64 {
-        let places = 1..=u64::MAX;
-        places.take_while(|n| self.seen.contains_key(n)).count() as u64
-    }
-
-    fn sees(&mut self, n: u64, what: String, on_disk: u64) {
-        assert!(n <= on_disk, "{n} was shown before it was durable");
-        let before = self.seen.insert(n, what);
-        assert!(before.is_none(), "{n} was shown twice");
-    }
-
-    fn opened(&mut self, track: u32, event: &ChatEvent, on_disk: u64) {
-        let n = event.n();
-        assert!(n <= on_disk);
-        let what = match event {
-            ChatEvent::Said { cid, text, .. } => {
-                if track == self.track {
-                    self.acknowledged.insert(*cid, n);
-                }
-                text.clone()
-            }
-            ChatEvent::Joined { .. } => "joined".to_owned(),
-            ChatEvent::Asked { .. } => "asked".to_owned(),
-            other => panic!("{other:?}"),
-        };
-        let before = self.seen.insert(n, what.clone());
-        assert!(before.is_none_or(|before| before == what));
-    }
-}
-
-fn someone(facts: &Facts, staff: Option<StaffId>, track: u32) -> Someone {
-    let (private, key) = x25519_pair();
-    let id = ParticipantId::random(&mut rng());
-    Someone {
-        id,
-        staff,
-        track,
-        key,
-        consent: consent(),
-        opener: Opener::new(facts.tenant, facts.recording.unwrap(), id, private),
-        joined: false,
-        socket: None,
-        welcomed: false,
-        seen: BTreeMap::new(),
-        said: BTreeMap::new(),
-        acknowledged: BTreeMap::new(),
-        cid: 0,
-        cid_at_restart: 0,
-    }
-}
-
-fn participant(person: &Someone) -> Participant {
-    let (role, name) = match person.staff {
-        Some(_) => (Role::Agent, "MIA".to_owned()),
-        None => (Role::Visitor, String::new()),
-    };
-    Participant::admitted(
-        person.id,
-        role,
-        person.staff,
-        person.track,
-        person.key,
-        person.consent.clone(),
-        name,
-    )
 }
 
 fn data_parts(records: &[Record]) -> u64 {
