@@ -14,6 +14,8 @@ pub struct SessionConfig {
     pub after_end_minutes: u32,
     /// Hours for which an agent stays signed in.
     pub staff_hours: u32,
+    /// Seconds after which it is looked again whether an agent is still signed in.
+    pub sign_in_check_seconds: u64,
     /// Sessions that run at the same time.
     pub sessions: usize,
 }
@@ -25,6 +27,7 @@ impl Default for SessionConfig {
             return_minutes: 10,
             after_end_minutes: 10,
             staff_hours: 12,
+            sign_in_check_seconds: 20,
             sessions: 10_000,
         }
     }
@@ -39,6 +42,10 @@ impl SessionConfig {
             return Err(
                 "[session] return_minutes, staff_hours and sessions must be at least 1".to_owned(),
             );
+        }
+        // What is revoked must end soon.
+        if !(1..=60).contains(&self.sign_in_check_seconds) {
+            return Err("[session] sign_in_check_seconds must be between 1 and 60".to_owned());
         }
         Ok(())
     }

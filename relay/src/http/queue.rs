@@ -20,8 +20,6 @@ use super::staff::OnDuty;
 
 /// Changes that come together are shown together.
 const TOGETHER: Duration = Duration::from_millis(100);
-/// How often it is looked whether the agent is still signed in, and who the colleagues are.
-const LOOK_AGAIN: Duration = Duration::from_secs(20);
 
 /// `GET /api/v1/queue`.
 pub(super) async fn queue(
@@ -29,6 +27,7 @@ pub(super) async fn queue(
     on_duty: OnDuty,
 ) -> Result<Response, Problem> {
     let colleagues = colleagues(&on_duty).await?;
+    let look_again = Duration::from_secs(front.config.session.sign_in_check_seconds);
     let changes = front.lobby.open_desk(on_duty.tenant.id(), on_duty.staff);
     let desk = Desk {
         open: Open {
@@ -39,7 +38,8 @@ pub(super) async fn queue(
         on_duty,
         colleagues,
         changes,
-        look_at: Instant::now() + LOOK_AGAIN,
+        look_again,
+        look_at: Instant::now() + look_again,
         first: true,
     };
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
@@ -54,6 +54,8 @@ struct Desk {
     on_duty: OnDuty,
     colleagues: Vec<(StaffId, String)>,
     changes: watch::Receiver<()>,
+    /// How often it is looked whether the agent is still signed in, and who the colleagues are.
+    look_again: Duration,
     look_at: Instant,
     first: bool,
 }
@@ -98,8 +100,8 @@ impl Desk {
                 }
                 Ok(Err(_)) => return false,
                 Err(_) => {
-                    self.look_at = Instant::now() + LOOK_AGAIN;
-                    if !self.look_again().await {
+                    self.look_at = Instant::now() + self.look_again;
+                    if !self.still_there().await {
                         return false;
                     }
                 }
@@ -108,14 +110,13 @@ impl Desk {
     }
 
     /// Whether the agent is still signed in; the colleagues may have changed.
-    async fn look_again(&mut self) -> bool {
+    async fn still_there(&mut self) -> bool {
         let now = self.open.front.now();
-        let token = self.on_duty.pass.token.hash();
-        let signed_in = self.on_duty.tenant.staff_session(&token, now).await;
+        let signed_in = self.on_duty.is_signed_in(now).await;
         if let Ok(colleagues) = colleagues(&self.on_duty).await {
             self.colleagues = colleagues;
         }
-        matches!(signed_in, Ok(Some(_)))
+        signed_in == Ok(true)
     }
 
     fn snapshot(&self) -> Event {

@@ -1,12 +1,14 @@
 //! Who is on duty: the desk's cookie, checked on every request.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use proto::{ErrorCode, StaffId, TenantId, Token};
+use proto::{ErrorCode, Millis, StaffId, TenantId, Token};
 use store::{StaffRole, Tenant};
+use tokio::time::timeout;
 
 use super::front::{Front, code_of};
 use super::problem::Problem;
@@ -24,6 +26,21 @@ pub struct OnDuty {
     /// The name that visitors see.
     pub name: String,
     pub(super) pass: Pass,
+}
+
+/// How long the store may take to say whether someone is still signed in.
+const ANSWER: Duration = Duration::from_secs(5);
+
+impl OnDuty {
+    /// Whether they are still signed in: an error where the store cannot say.
+    pub(crate) async fn is_signed_in(&self, now: Millis) -> Result<bool, ErrorCode> {
+        let token = self.pass.token.hash();
+        let found = timeout(ANSWER, self.tenant.staff_session(&token, now)).await;
+        let staff = found
+            .map_err(|_| ErrorCode::Overloaded)?
+            .map_err(|error| code_of(&error))?;
+        Ok(staff.is_some_and(|staff| staff.id == self.staff && staff.role == StaffRole::Agent))
+    }
 }
 
 impl core::fmt::Debug for OnDuty {

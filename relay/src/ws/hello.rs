@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proto::wire::{ClientMessage, Hello};
 use proto::{ErrorCode, Millis, SessionId, SiteId, StaffId, TenantId, Token};
-use store::{SessionState, StaffRole, Tenant};
+use store::{SessionState, StaffRole};
 
 use super::connection::Connection;
 use crate::http::OnDuty;
@@ -25,9 +25,7 @@ pub(super) struct Unidentified {
     front: Arc<Front>,
     door: Door,
     /// At the desk: who is signed in.
-    staff: Option<(TenantId, StaffId)>,
-    /// The client of who is signed in.
-    client: Option<Tenant>,
+    on_duty: Option<OnDuty>,
 }
 
 /// A socket whose token was good; its room will welcome it.
@@ -40,8 +38,8 @@ pub(super) struct Identified {
     pub(super) socket: SocketId,
     /// For log lines.
     pub(super) session: SessionId,
-    /// At the desk: whose agents may be asked in.
-    client: Option<Tenant>,
+    /// At the desk: who is signed in.
+    pub(super) on_duty: Option<OnDuty>,
 }
 
 impl Unidentified {
@@ -49,17 +47,15 @@ impl Unidentified {
         Self {
             front,
             door: Door::Widget,
-            staff: None,
-            client: None,
+            on_duty: None,
         }
     }
 
-    pub(super) fn at_the_desk(front: Arc<Front>, on_duty: &OnDuty) -> Self {
+    pub(super) fn at_the_desk(front: Arc<Front>, on_duty: OnDuty) -> Self {
         Self {
             front,
             door: Door::Desk,
-            staff: Some((on_duty.tenant.id(), on_duty.staff)),
-            client: Some(on_duty.tenant.clone()),
+            on_duty: Some(on_duty),
         }
     }
 
@@ -109,7 +105,7 @@ impl Unidentified {
             .ok_or(ErrorCode::SessionEnded)?;
         let join = Join {
             participant: ticket.participant,
-            staff: self.staff.map(|(_, staff)| staff),
+            staff: self.staff(),
             name,
             socket,
             resume: ticket.resume,
@@ -143,7 +139,7 @@ impl Unidentified {
                 fresh.hash(),
                 now.plus(RESUME_MS),
                 now,
-                self.staff.map(|(_, staff)| staff),
+                self.staff(),
             )
             .await
             .map_err(|error| code_of(&error))?
@@ -160,7 +156,7 @@ impl Unidentified {
         };
         let resume = Resume {
             participant: resumed.participant,
-            staff: self.staff.map(|(_, staff)| staff),
+            staff: self.staff(),
             name,
             have,
             socket,
@@ -172,10 +168,14 @@ impl Unidentified {
 
     /// At the desk a token is good for whoever is signed in there, and in their own tenant alone.
     fn same_tenant(&self, tenant: TenantId) -> Result<(), ErrorCode> {
-        match self.staff {
-            Some((own, _)) if own != tenant => Err(ErrorCode::TokenInvalid),
+        match &self.on_duty {
+            Some(on_duty) if on_duty.tenant.id() != tenant => Err(ErrorCode::TokenInvalid),
             _ => Ok(()),
         }
+    }
+
+    fn staff(&self) -> Option<StaffId> {
+        self.on_duty.as_ref().map(|on_duty| on_duty.staff)
     }
 
     async fn enter(
@@ -192,7 +192,7 @@ impl Unidentified {
             room,
             socket,
             session,
-            client: self.client,
+            on_duty: self.on_duty,
         })
     }
 }
@@ -205,14 +205,27 @@ impl Identified {
             return Ok(());
         };
         // A visitor may ask nobody in, whoever it is: the room says so.
-        let Some(client) = &self.client else {
+        let Some(on_duty) = &self.on_duty else {
             return Ok(());
         };
-        let staff = client.staff().await.map_err(|error| code_of(&error))?;
+        let staff = on_duty
+            .tenant
+            .staff()
+            .await
+            .map_err(|error| code_of(&error))?;
         let known = staff
             .iter()
             .any(|staff| staff.id == *to && staff.role == StaffRole::Agent);
         known.then_some(()).ok_or(ErrorCode::NotFound)
+    }
+
+    /// Whether the agent has signed out elsewhere, or has been signed out. Where the store cannot
+    /// say, the conversation goes on and it is asked again.
+    pub(super) async fn is_signed_out(&self, now: Millis) -> bool {
+        match &self.on_duty {
+            Some(on_duty) => on_duty.is_signed_in(now).await == Ok(false),
+            None => false,
+        }
     }
 
     /// Tells the room that the socket is gone. A room that has ended knows already.

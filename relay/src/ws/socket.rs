@@ -63,10 +63,12 @@ pub(super) async fn run(upgraded: OnUpgrade, hello: Unidentified) {
 
 async fn serve(ws: WebSocketStream<Stream>, limits: Limits, hello: Unidentified) {
     let clock = hello.front().clock.clone();
+    let look_again = Duration::from_secs(hello.front().config.session.sign_in_check_seconds);
     let mut socket = Socket {
         ws,
         patience: Duration::from_secs(limits.pong_seconds),
         quiet: Duration::from_secs(limits.ping_seconds),
+        look_again,
         clock,
     };
     let (outlet, queue) = mpsc::channel(limits.out_queue);
@@ -94,6 +96,8 @@ struct Socket {
     ws: WebSocketStream<Stream>,
     patience: Duration,
     quiet: Duration,
+    /// How often it is looked whether an agent is still signed in.
+    look_again: Duration,
     clock: Clock,
 }
 
@@ -133,9 +137,18 @@ impl Socket {
         let mut pinged = false;
         let silence = sleep_until(heard + self.quiet);
         tokio::pin!(silence);
+        let mut look_at = Instant::now() + self.look_again;
         loop {
+            // Before anything else: whoever is kept busy is looked at too.
+            if identified.on_duty.is_some() && Instant::now() >= look_at {
+                look_at = Instant::now() + self.look_again;
+                if identified.is_signed_out(self.clock.now()).await {
+                    return End::Close(Some(ErrorCode::SignInRequired));
+                }
+            }
             tokio::select! {
                 biased;
+                () = sleep_until(look_at), if identified.on_duty.is_some() => {}
                 out = queue.recv() => {
                     welcomed = true;
                     // The room lets go of a queue that is full.

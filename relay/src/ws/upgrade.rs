@@ -38,7 +38,7 @@ pub(crate) async fn desk(
     request: Request,
 ) -> Result<Response, Problem> {
     let own = front.config.listen.desk_origin.clone();
-    let hello = Unidentified::at_the_desk(Arc::clone(&front), &on_duty);
+    let hello = Unidentified::at_the_desk(Arc::clone(&front), on_duty);
     Ok(upgrade(&front, &caller, request, &own, hello)?)
 }
 

@@ -7,7 +7,7 @@ use proto::desk::{AcceptResponse, Me, Offer, PastSession};
 use proto::event::LeaveReason;
 use proto::notice::RecordingMode;
 use proto::wire::{ClientMessage, ServerMessage};
-use proto::{ErrorCode, SessionId};
+use proto::{ErrorCode, SessionId, Token};
 use seal::Recipient;
 use seal::manifest::Manifest;
 use seal::spool::Record;
@@ -50,6 +50,30 @@ async fn signing_in_sets_a_cookie_that_stays_with_this_host_and_out_of_scripts()
         mia.get("/api/v1/me").await.refusal(),
         ErrorCode::SignInRequired
     );
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_whose_sign_in_is_revoked_elsewhere_loses_the_open_socket() {
+    let settings = format!("[session]\nsign_in_check_seconds = 1\n{WIDE}");
+    let world = World::with(RecordingMode::Required, &settings).await;
+    let relay = world.start().await;
+    let client = world.client();
+    let mut visitor = arrive(relay.port, client, None).await;
+    let mia = sign_in(relay.port, client, "mia").await;
+    let mut agent = mia.accept(session(&visitor)).await;
+    agent.say(1, "still here").await;
+
+    // Another process ends the sign-in: this one hears of it from the row alone.
+    let store = world.store().await;
+    let tenant = store.tenant(client.tenant).await.unwrap();
+    let (_, token) = mia.cookie.split_once('.').unwrap();
+    let token: Token = token.parse().unwrap();
+    tenant.end_staff_session(&token.hash()).await.unwrap();
+    store.close().await;
+    assert_eq!(agent.socket.refusal().await, ErrorCode::SignInRequired);
+    // The visitor has no sign-in to lose.
+    visitor.say(1, "hello?").await;
     relay.stop().await;
 }
 
