@@ -19,7 +19,7 @@ use super::state::{
 impl Room {
     /// An agent wants in: the first come, those who are asked, those who are in already.
     pub fn claim(&mut self, now: Millis, claim: &Claim) -> Result<Claimed, ErrorCode> {
-        if self.phase != Phase::Open || !self.began {
+        if !self.is_open() || !self.began {
             return Err(self.closed_reason());
         }
         let summary = self.summary();
@@ -60,7 +60,7 @@ impl Room {
         admitted: Admitted,
         rng: &mut impl CryptoRng,
     ) -> Result<(), ErrorCode> {
-        if self.phase != Phase::Open {
+        if !self.is_open() {
             return Err(self.closed_reason());
         }
         self.people.push(Participant::admitted(
@@ -91,7 +91,7 @@ impl Room {
         join: Join,
         rng: &mut impl CryptoRng,
     ) -> Result<(), ErrorCode> {
-        if self.phase != Phase::Open {
+        if !self.is_open() {
             return Err(self.closed_reason());
         }
         let socket = join.socket;
@@ -235,10 +235,11 @@ impl Room {
     }
 
     fn try_resume(&mut self, now: Millis, resume: Resume) -> Result<(), ErrorCode> {
-        if matches!(
+        let closed = matches!(
             self.phase,
             Phase::Broken | Phase::Stopping | Phase::Finished
-        ) {
+        );
+        if closed || self.stalled {
             return Err(self.closed_reason());
         }
         let who = self
@@ -411,7 +412,7 @@ impl Room {
     }
 
     pub(super) fn show_on_board(&mut self) {
-        let open = self.began && matches!(self.phase, Phase::Open);
+        let open = self.began && self.is_open();
         if open {
             self.board.shown = true;
             self.effects

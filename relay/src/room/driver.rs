@@ -8,16 +8,17 @@ use std::time::Duration;
 use getrandom::SysRng;
 use proto::{ErrorCode, Millis, SessionId};
 use rand_core::UnwrapErr;
-use seal::spool::{Location, Spool, SpoolError};
+use seal::spool::{EventKind, Spool, SpoolError};
 use store::Tenant;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use super::append::{Append, Outcome};
 use super::backlog::Backlog;
 use super::effect::{Change, Effect, SocketId};
-use super::journal::{About, Journal};
+use super::journal::{self, About, Journal};
 use super::lobby::{Handle, Lobby};
 use super::state::{Admitted, Claim, Claimed, Command, Join, Resume, Room};
 use crate::clock::Clock;
@@ -89,7 +90,7 @@ pub fn start(means: &Means, tenant: Tenant, room: Room) -> Handle {
         tenant,
         means: means.clone(),
         outlets: Vec::new(),
-        append: None,
+        append: Append::default(),
         changes: VecDeque::new(),
         keeping: None,
         window: u64::MAX,
@@ -105,7 +106,7 @@ struct Driver {
     tenant: Tenant,
     means: Means,
     outlets: Vec<(SocketId, Outlet)>,
-    append: Option<oneshot::Receiver<Result<Location, SpoolError>>>,
+    append: Append,
     changes: VecDeque<Change>,
     keeping: Option<JoinHandle<()>>,
     window: u64,
@@ -115,7 +116,7 @@ struct Driver {
 /// What the task wakes for.
 enum Woken {
     Letter(Option<Letter>),
-    Appended(Result<Location, SpoolError>),
+    Append(Outcome),
     Kept,
     Time,
 }
@@ -128,15 +129,16 @@ impl Driver {
             timer.set(self.room.deadline(), &self.means.clock);
             let woken = tokio::select! {
                 biased;
-                done = appended(&mut self.append) => Woken::Appended(done),
+                news = self.append.news(&self.means.spool) => Woken::Append(news),
                 letter = mailbox.recv() => Woken::Letter(letter),
                 () = kept(&mut self.keeping) => Woken::Kept,
                 () = timer.rings() => Woken::Time,
             };
             let now = self.means.clock.now();
             match woken {
-                Woken::Appended(Ok(_)) => self.room.durable(now),
-                Woken::Appended(Err(error)) => {
+                Woken::Append(Outcome::Durable) => self.appended(now),
+                Woken::Append(Outcome::Held(error)) => self.held(now, &error),
+                Woken::Append(Outcome::Failed(error)) => {
                     tracing::error!(session = %self.session, %error, "an append failed");
                     self.room.failed(now);
                 }
@@ -158,6 +160,29 @@ impl Driver {
         }
         self.means.lobby.hide(self.tenant.id(), self.session);
         self.means.lobby.remove(self.session);
+    }
+
+    fn appended(&mut self, now: Millis) {
+        if self.room.is_stalled() {
+            tracing::info!(session = %self.session, "the spool has space again");
+        }
+        self.room.durable(now);
+    }
+
+    /// The log hears of it with what is held: on its own it would find no space either.
+    fn held(&mut self, now: Millis, error: &SpoolError) {
+        if self.room.is_stalled() {
+            return;
+        }
+        tracing::error!(session = %self.session, %error, "an append waits for space");
+        self.room.stalled(now);
+        let about = About {
+            session: Some(self.session),
+            ..About::default()
+        };
+        let kind = EventKind::RecordingStopped;
+        let event = journal::event(self.tenant.id(), now, kind, about);
+        self.append.bring_along(event);
     }
 
     fn take(&mut self, now: Millis, letter: Letter) {
@@ -196,11 +221,7 @@ impl Driver {
             match effect {
                 Effect::Append(records) => {
                     self.means.lobby.is_active(&mut self.window);
-                    let (sender, receiver) = oneshot::channel();
-                    self.means.spool.submit(&records, move |done| {
-                        let _ = sender.send(done);
-                    });
-                    self.append = Some(receiver);
+                    self.append.send(&self.means.spool, records);
                 }
                 Effect::Frame(socket, frame) => self.send(socket, Out::Frame(frame)),
                 Effect::Backlog(socket, backlog) => self.send(socket, Out::Backlog(backlog)),
@@ -288,18 +309,6 @@ async fn kept(keeping: &mut Option<JoinHandle<()>>) {
     };
     let _ = task.await;
     *keeping = None;
-}
-
-/// The append that is on its way; never, if there is none.
-async fn appended(
-    append: &mut Option<oneshot::Receiver<Result<Location, SpoolError>>>,
-) -> Result<Location, SpoolError> {
-    let Some(receiver) = append else {
-        return std::future::pending().await;
-    };
-    let done = receiver.await.unwrap_or(Err(SpoolError::Failed));
-    *append = None;
-    done
 }
 
 /// A timer that is only made when it is needed, and only moved when its time changes.

@@ -269,14 +269,42 @@ impl Room {
 
     /// The append is on the disk.
     pub fn durable(&mut self, now: Millis) {
+        if core::mem::take(&mut self.stalled) {
+            // Nobody could come back: their time to do so begins now.
+            for person in &mut self.people {
+                person.gone_since = now;
+            }
+            self.board.changed = true;
+        }
         if let Some(n) = self.in_flight.take() {
             self.show_until(n);
         }
         self.settle(now);
     }
 
+    /// There is no space on the disk, and nothing of the append was written: everyone is told and
+    /// goes. The append is held; when it has become durable after all they may come back.
+    pub fn stalled(&mut self, now: Millis) {
+        self.stalled = true;
+        self.close_everyone(Some(ErrorCode::RecordingUnavailable));
+        self.board.changed = true;
+        if self.stopping {
+            self.let_go();
+        }
+        self.settle(now);
+    }
+
+    /// The relay stops while an append is held: none of it was acknowledged.
+    pub(super) fn let_go(&mut self) {
+        self.in_flight = None;
+        self.outbox = Vec::new();
+        self.pending.clear();
+        self.phase = Phase::Stopping;
+    }
+
     /// The append failed: nothing more is taken, and everyone is told.
     pub fn failed(&mut self, now: Millis) {
+        self.stalled = false;
         self.in_flight = None;
         self.outbox = Vec::new();
         self.pending.clear();

@@ -33,20 +33,25 @@ impl Journal {
 
     /// Takes note of something that happened at `at`.
     pub fn note(&self, tenant: TenantId, at: Millis, kind: EventKind, about: About) {
-        let event = Event {
-            id: EventId::random(&mut UnwrapErr(SysRng)),
-            tenant,
-            at: at.whole_seconds(),
-            kind,
-            session: about.session,
-            staff: about.staff,
-            participant: about.participant,
-            key: about.key,
-        };
-        self.spool.submit(&[Record::Event(event)], move |done| {
+        let event = event(tenant, at, kind, about);
+        self.spool.submit(&[event], move |done| {
             if let Err(error) = done {
                 tracing::error!(%tenant, ?kind, %error, "an event is missing from the log");
             }
         });
     }
+}
+
+/// What is noted, as it stands in the spool.
+pub(super) fn event(tenant: TenantId, at: Millis, kind: EventKind, about: About) -> Record {
+    Record::Event(Event {
+        id: EventId::random(&mut UnwrapErr(SysRng)),
+        tenant,
+        at: at.whole_seconds(),
+        kind,
+        session: about.session,
+        staff: about.staff,
+        participant: about.participant,
+        key: about.key,
+    })
 }

@@ -20,6 +20,7 @@ pub mod recover;
 pub mod state;
 pub mod tickets;
 
+mod append;
 mod doors;
 mod durable;
 mod ending;

@@ -1,7 +1,7 @@
 //! The pure core of a room: one conversation, told what happened, saying what to do about it.
 //!
 //! It reads no clock, no socket and no disk. Feed it with [`Room::handle`], [`Room::durable`],
-//! [`Room::failed`] and [`Room::tick`], then take its effects with [`Room::poll`] until there is
+//! [`Room::stalled`], [`Room::failed`] and [`Room::tick`], then take its effects with [`Room::poll`] until there is
 //! none. What it promises:
 //!
 //! - `n` counts all events of the conversation from 1, without a gap.
@@ -180,6 +180,10 @@ pub struct Room {
     pub(super) outbox: Vec<Record>,
     /// The last `n` of the append that is on its way.
     pub(super) in_flight: Option<u64>,
+    /// That append waits for space on the disk: nothing is taken meanwhile.
+    pub(super) stalled: bool,
+    /// The relay stops.
+    pub(super) stopping: bool,
     pub(super) last: u64,
     pub(super) durable: u64,
     pub(super) attaching: Vec<Attaching>,
@@ -227,6 +231,8 @@ impl Room {
             pending: VecDeque::new(),
             outbox: Vec::new(),
             in_flight: None,
+            stalled: false,
+            stopping: false,
             last: 0,
             durable: 0,
             attaching: Vec::new(),
@@ -267,6 +273,16 @@ impl Room {
         self.effects.pop_front()
     }
 
+    /// Whether its append waits for space on the disk.
+    pub fn is_stalled(&self) -> bool {
+        self.stalled
+    }
+
+    /// Whether people may come and talk.
+    pub(super) fn is_open(&self) -> bool {
+        self.phase == Phase::Open && !self.stalled
+    }
+
     /// The session's unchanging facts.
     pub fn facts(&self) -> &Facts {
         &self.facts
@@ -299,6 +315,11 @@ impl Room {
         if matches!(self.phase, Phase::Finished) {
             return;
         }
+        self.stopping = true;
+        if self.stalled {
+            self.let_go();
+            return;
+        }
         self.phase = match self.phase {
             // Its end is kept first.
             Phase::Ending => Phase::Ending,
@@ -314,6 +335,7 @@ impl Room {
     pub(super) fn unsound(&mut self, now: Millis, code: ErrorCode) {
         if matches!(code, ErrorCode::Internal | ErrorCode::RecordingUnavailable)
             && self.phase == Phase::Open
+            && !self.stalled
         {
             tracing::error!(session = %self.facts.session, %code, "a room can no longer record");
             self.failed(now);

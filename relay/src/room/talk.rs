@@ -35,7 +35,7 @@ impl Room {
             return;
         }
         let done = match message {
-            _ if self.phase != Phase::Open => Err(self.closed_reason()),
+            _ if !self.is_open() => Err(self.closed_reason()),
             ClientMessage::Say { cid, text } => self.say(now, who, cid, text, rng),
             ClientMessage::Typing { on } => self.typing(who, on),
             ClientMessage::Mark { delivered, read } => self.mark(who, delivered, read),
@@ -59,6 +59,7 @@ impl Room {
     /// Why nothing can be said in a room that is not open.
     pub(super) fn closed_reason(&self) -> ErrorCode {
         match self.phase {
+            _ if self.stalled => ErrorCode::RecordingUnavailable,
             Phase::Broken => ErrorCode::RecordingUnavailable,
             Phase::Stopping => ErrorCode::ShuttingDown,
             _ => ErrorCode::SessionEnded,

@@ -6,25 +6,28 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use proto::ErrorCode;
 use proto::consent::RecordingChoice;
 use proto::notice::RecordingMode;
+use proto::wire::ServerMessage;
 use relay::app;
 use relay::clock::Clock;
-use seal::spool::{Disk, SpoolFile, SpoolFiles};
+use seal::spool::{Disk, EventKind, Record, SpoolFile, SpoolFiles};
 
 use crate::desk::session;
 use crate::world::agent::sign_in;
 use crate::world::http::get;
-use crate::world::visitor::{agree, arrive, arrive_with, request};
+use crate::world::visitor::{Person, agree, arrive, arrive_with, request};
 use crate::world::wire::Socket;
 use crate::world::{Relay, WIDE, WIDGET, World, x25519};
 
-/// A disk whose syncs fail from some moment on.
+/// A disk whose syncs fail, or that has no space, from some moment on.
 struct Failing {
     disk: Disk,
     fails: Arc<AtomicBool>,
+    full: Arc<AtomicBool>,
 }
 
 struct FailingFile {
@@ -57,6 +60,9 @@ impl SpoolFiles for Failing {
         self.disk.sync_directory()
     }
     fn free_bytes(&self) -> io::Result<u64> {
+        if self.full.load(Ordering::SeqCst) {
+            return Ok(0);
+        }
         self.disk.free_bytes()
     }
 }
@@ -76,15 +82,16 @@ impl SpoolFile for FailingFile {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn when_a_sync_fails_recorded_sessions_close_and_what_was_acknowledged_is_kept() {
-    let world = World::with(RecordingMode::Optional, WIDE).await;
+/// A relay on such a disk; what makes its syncs fail, and what fills it.
+async fn start(world: &World) -> (Relay, Arc<AtomicBool>, Arc<AtomicBool>) {
     let fails = Arc::new(AtomicBool::new(false));
-    let failing = Arc::clone(&fails);
+    let full = Arc::new(AtomicBool::new(false));
+    let (failing, filled) = (Arc::clone(&fails), Arc::clone(&full));
     let files = move |folder: &Path| {
         Ok(Failing {
             disk: Disk::open(folder)?,
             fails: failing,
+            full: filled,
         })
     };
     let running = app::build_on(world.config(), Clock::system(), None, files)
@@ -94,6 +101,123 @@ async fn when_a_sync_fails_recorded_sessions_close_and_what_was_acknowledged_is_
         port: running.address().port(),
         running,
     };
+    (relay, fails, full)
+}
+
+/// Tries to come back until the room takes it.
+async fn return_when_there_is_space(person: Person, port: u16, have: u64) -> Person {
+    for _ in 0..40 {
+        let mut socket = Socket::open(port, person.host, &person.cookie).await;
+        socket.hello(&person.resume_hello(have)).await;
+        match socket.next().await {
+            Some(ServerMessage::Error { code, .. }) => {
+                assert_eq!(code, ErrorCode::RecordingUnavailable);
+            }
+            Some(ServerMessage::Welcome { resume, .. }) => {
+                let mut person = person;
+                person.resume = resume;
+                return person.return_to(port, have).await;
+            }
+            _ => panic!("neither an error nor a welcome"),
+        }
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+    panic!("the room stays closed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_a_full_disk_stops_goes_on_when_there_is_space_again() {
+    let world = World::with(RecordingMode::Required, WIDE).await;
+    let (relay, _, full) = start(&world).await;
+    let client = world.client();
+    let mut visitor = arrive(relay.port, client, None).await;
+    let mia = sign_in(relay.port, client, "mia").await;
+    let mut agent = mia.accept(session(&visitor)).await;
+
+    // What runs goes on to the end of the segment; the message that finds no space stops it.
+    full.store(true, Ordering::SeqCst);
+    let text = "x".repeat(4_000);
+    let mut acknowledged = 0;
+    let refused = loop {
+        agent.socket.say(acknowledged + 1, &text).await;
+        let answer = agent.socket.until(|frame| match frame {
+            ServerMessage::Ack { .. } => Some(None),
+            ServerMessage::Error { code, .. } => Some(Some(*code)),
+            _ => None,
+        });
+        match answer.await {
+            None => acknowledged += 1,
+            Some(code) => break code,
+        }
+    };
+    assert_eq!(refused, ErrorCode::RecordingUnavailable);
+    assert!(acknowledged > 0);
+    assert_eq!(
+        visitor.socket.refusal().await,
+        ErrorCode::RecordingUnavailable
+    );
+    // More than one refused return must not use up what they come back with.
+    for _ in 0..3 {
+        let mut again = Socket::open(relay.port, WIDGET, "").await;
+        again.hello(&visitor.resume_hello(0)).await;
+        assert_eq!(again.refusal().await, ErrorCode::RecordingUnavailable);
+    }
+
+    full.store(false, Ordering::SeqCst);
+    let mut visitor = return_when_there_is_space(visitor, relay.port, 0).await;
+    let mut agent = return_when_there_is_space(agent, relay.port, 0).await;
+    let kept = visitor.texts().len() as u64;
+    // The one that was on its way has been kept since, or is to be said again; never twice.
+    assert_eq!(kept, acknowledged + 1);
+    assert_eq!(agent.texts().len() as u64, kept);
+    let n = agent.say(kept + 1, "after").await;
+    assert_eq!(visitor.hears("after").await, n);
+    let n = visitor.say(1, "thanks").await;
+    assert_eq!(agent.hears("thanks").await, n);
+    let stopped = |record: &Record| matches!(record, Record::Event(event) if event.kind == EventKind::RecordingStopped);
+    assert_eq!(world.records().iter().filter(|r| stopped(r)).count(), 1);
+    relay.stop().await;
+
+    let relay = world.start().await;
+    let visitor = visitor.return_to(relay.port, 0).await;
+    assert_eq!(visitor.texts().len() as u64, kept + 2);
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_stops_in_time_while_its_disk_is_full() {
+    let world = World::with(RecordingMode::Required, WIDE).await;
+    let (relay, _, full) = start(&world).await;
+    let mut visitor = arrive(relay.port, world.client(), None).await;
+    let mia = sign_in(relay.port, world.client(), "mia").await;
+    let mut agent = mia.accept(session(&visitor)).await;
+    full.store(true, Ordering::SeqCst);
+    let text = "x".repeat(4_000);
+    let refused = async {
+        for cid in 1.. {
+            agent.socket.say(cid, &text).await;
+            let answer = agent.socket.until(|frame| match frame {
+                ServerMessage::Ack { .. } => Some(true),
+                ServerMessage::Error { .. } => Some(false),
+                _ => None,
+            });
+            if !answer.await {
+                break;
+            }
+        }
+    };
+    refused.await;
+    visitor.socket.refusal().await;
+    relay.stop().await;
+    let relay = world.start().await;
+    visitor.return_to(relay.port, 0).await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_a_sync_fails_recorded_sessions_close_and_what_was_acknowledged_is_kept() {
+    let world = World::with(RecordingMode::Optional, WIDE).await;
+    let (relay, fails, _) = start(&world).await;
     let client = world.client();
     let mut visitor = arrive(relay.port, client, None).await;
     let mia = sign_in(relay.port, client, "mia").await;

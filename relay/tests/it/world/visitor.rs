@@ -24,8 +24,8 @@ pub(crate) struct Person {
     site: SiteId,
     private: [u8; 32],
     opener: Option<Opener>,
-    host: &'static str,
-    cookie: String,
+    pub(crate) host: &'static str,
+    pub(crate) cookie: String,
 }
 
 pub(crate) fn request(client: &Client, key: PublicKey) -> ConsentRequest {
