@@ -10,14 +10,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proto::dsse::Envelope;
-use proto::event::ChatEvent;
 use proto::notice::Modality;
-use proto::{CaseId, EpochNo, KeyId, RecordingId, StaffId};
+use proto::{CaseId, KeyId, RecordingId, StaffId};
 use seal::manifest::{Manifest, Track};
-use seal::{PartHeader, PartKind, Recipient, WrapInfo};
+use seal::{Recipient, WrapInfo};
 use store::{Case, StoredWrap, Tenant};
 
 use crate::Recorder;
+use crate::bundle::DataKey;
 use crate::cases;
 use crate::custody;
 use crate::error::{Error, Result};
@@ -25,9 +25,9 @@ use crate::inspect::{Finding, Source, Trust, statement, walk};
 use crate::keys::PrivateKey;
 use crate::keys::shares::{self, Share};
 use crate::log::What;
-use crate::open::key::EpochKey;
-use crate::open::{tink, unwrap};
-use crate::transcript::Line;
+use crate::open::part::{self, EpochKeys};
+use crate::open::unwrap;
+use crate::transcript::{self, Line};
 use crate::vault::placement::Placement;
 use crate::vault::{MANIFEST, PLACEMENT};
 
@@ -51,6 +51,8 @@ pub struct Opened {
     pub trust: Trust,
     /// What was said, in order.
     pub lines: Vec<Line>,
+    /// With which keys: of each epoch that something was opened of, and of no other.
+    pub keys: Vec<DataKey>,
     /// What is wrong or could not be opened, with its place.
     pub damage: Vec<Finding>,
 }
@@ -128,7 +130,7 @@ pub async fn open(
         .await?;
     let opened = open_tracks(recorder, tenant, &source, &manifest, &placement, &held).await;
     match opened {
-        Ok((lines, more)) => {
+        Ok((lines, keys, more)) => {
             damage.extend(more);
             Ok(Opened {
                 case,
@@ -140,6 +142,7 @@ pub async fn open(
                 placement,
                 trust,
                 lines,
+                keys,
                 damage,
             })
         }
@@ -224,14 +227,14 @@ async fn open_tracks(
     manifest: &Manifest,
     placement: &Placement,
     held: &BTreeMap<KeyId, Held>,
-) -> Result<(Vec<Line>, Vec<Finding>)> {
+) -> Result<(Vec<Line>, Vec<DataKey>, Vec<Finding>)> {
     let mut whole = BTreeMap::new();
     for (id, held) in held {
         let key = shares::combine(&held.shares, held.threshold, &held.public)?;
         whole.insert(*id, key);
     }
     let wraps = tenant.wraps_of(manifest.recording).await?;
-    let (mut lines, mut damage) = (Vec::new(), Vec::new());
+    let (mut lines, mut used, mut damage) = (Vec::new(), Vec::new(), Vec::new());
     for track in &manifest.tracks {
         if track.modality != Modality::Chat {
             damage.push(Finding::manifest(format!(
@@ -242,56 +245,23 @@ async fn open_tracks(
             continue;
         }
         let mut keys = epoch_keys(recorder, manifest, track, &wraps, &whole)?;
-        let opened = walk::track(source, manifest, placement, track, |header, part, hash| {
-            let event = open_part(&mut keys, header, part)?;
-            lines.extend(event.map(|event| Line {
-                n: event.n(),
-                time: Line::time(&event),
-                track: header.track,
-                epoch: header.epoch,
-                seq: header.seq,
-                part: hash,
-                participant: track.participant,
-                event,
-            }));
+        let first = DataKey::of_track(track.track, &keys);
+        let mut touched = BTreeSet::new();
+        let opened = walk::track(source, manifest, placement, track, |header, bytes, hash| {
+            let event = part::open(&mut keys, header, bytes)?;
+            touched.insert(header.epoch);
+            lines.extend(event.map(|event| Line::new(header, hash, track.participant, event)));
             Ok(())
         })
         .await?;
+        used.extend(first.into_iter().filter(|key| touched.contains(&key.epoch)));
         damage.extend(opened.damage);
     }
-    lines.sort_by_key(|line| (line.n, line.track));
-    let counted = lines.iter().zip(1..).all(|(line, n)| line.n == n);
-    if damage.is_empty() && !counted {
-        damage.push(Finding::file(
-            "transcript.jsonl",
-            "the events of the tracks do not count up without a gap",
-        ));
+    transcript::sort(&mut lines);
+    if damage.is_empty() {
+        damage.extend(transcript::miscounted(&lines));
     }
-    Ok((lines, damage))
-}
-
-/// One part's event; `None` for an end part.
-fn open_part(
-    keys: &mut BTreeMap<EpochNo, Result<EpochKey, String>>,
-    header: &PartHeader,
-    part: &[u8],
-) -> Result<Option<ChatEvent>, String> {
-    let key = match keys.get_mut(&header.epoch) {
-        Some(Ok(key)) => key,
-        Some(Err(why)) => return Err(why.clone()),
-        None => return Err("its epoch has no key".to_owned()),
-    };
-    let key = key
-        .at_step(header.step)
-        .ok_or("its ratchet step lies before the part before it")?;
-    let plaintext = tink::open(key, &header.associated_data(), part).map_err(|e| e.to_string())?;
-    match header.kind {
-        PartKind::End if plaintext.is_empty() => Ok(None),
-        PartKind::End => Err("an end part that holds something".to_owned()),
-        PartKind::Data => ChatEvent::from_padded(&plaintext).map(Some).map_err(|_| {
-            "it opens, and holds something that this version does not know".to_owned()
-        }),
-    }
+    Ok((lines, used, damage))
 }
 
 /// The data key of each epoch of a track, or why there is none.
@@ -301,7 +271,7 @@ fn epoch_keys(
     track: &Track,
     wraps: &[StoredWrap],
     whole: &BTreeMap<KeyId, PrivateKey>,
-) -> Result<BTreeMap<EpochNo, Result<EpochKey, String>>> {
+) -> Result<EpochKeys> {
     let mut keys = BTreeMap::new();
     for epoch in &track.epochs {
         let recipient = Recipient::Tenant {

@@ -6,10 +6,12 @@ use askama::Template;
 use data_encoding::BASE64;
 use proto::event::{ChatEvent, LeaveReason, Role};
 use proto::{CaseId, EpochNo, Hash32, Millis, ParticipantId, RecordingId, TrackNo};
+use seal::PartHeader;
 use seal::manifest::{Ending, Manifest};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::bundle::names;
 use crate::clock::{shown, shown_exactly};
 use crate::inspect::Finding;
 
@@ -36,6 +38,25 @@ pub struct Line {
 }
 
 impl Line {
+    /// What a part was opened to.
+    pub fn new(
+        header: &PartHeader,
+        part: Hash32,
+        participant: ParticipantId,
+        event: ChatEvent,
+    ) -> Self {
+        Self {
+            n: event.n(),
+            time: Self::time(&event),
+            track: header.track,
+            epoch: header.epoch,
+            seq: header.seq,
+            part,
+            participant,
+            event,
+        }
+    }
+
     /// When it happened.
     pub fn at(event: &ChatEvent) -> Millis {
         match event {
@@ -51,6 +72,22 @@ impl Line {
     pub fn time(event: &ChatEvent) -> String {
         shown_exactly(Self::at(event))
     }
+}
+
+/// Puts the lines of all tracks into the order of the conversation.
+pub fn sort(lines: &mut [Line]) {
+    lines.sort_by_key(|line| (line.n, line.track));
+}
+
+/// What is said if sorted lines do not count 1, 2, 3 …
+pub fn miscounted(lines: &[Line]) -> Option<Finding> {
+    let counted = lines.iter().zip(1..).all(|(line, n)| line.n == n);
+    (!counted).then(|| {
+        Finding::file(
+            names::LINES,
+            "the events of the tracks do not count up without a gap",
+        )
+    })
 }
 
 /// JSON Lines, in the order of the conversation.
@@ -84,7 +121,7 @@ pub fn page(
     manifest: &Manifest,
     heading: &Heading<'_>,
 ) -> Result<String, askama::Error> {
-    let names = names(lines, manifest);
+    let people = people(lines, manifest);
     let page = Page {
         style: STYLE,
         style_hash: BASE64.encode(&Sha256::digest(STYLE)),
@@ -100,7 +137,7 @@ pub fn page(
         keep_min: shown(manifest.policy.keep_min),
         keep_max: shown(manifest.policy.keep_max),
         damage: heading.damage.iter().map(ToString::to_string).collect(),
-        rows: lines.iter().map(|line| row(line, &names)).collect(),
+        rows: lines.iter().map(|line| row(line, &people)).collect(),
     };
     page.render()
 }
@@ -154,7 +191,7 @@ struct Row {
     place: String,
 }
 
-fn names(lines: &[Line], manifest: &Manifest) -> BTreeMap<ParticipantId, (String, Role)> {
+fn people(lines: &[Line], manifest: &Manifest) -> BTreeMap<ParticipantId, (String, Role)> {
     let mut names: BTreeMap<_, _> = manifest
         .participants
         .iter()

@@ -9,6 +9,7 @@ use proto::{CaseId, Hash32, Millis, RecordingId};
 use sha2::{Digest as _, Sha256};
 use store::Tenant;
 use tokio::sync::mpsc;
+use zeroize::Zeroizing;
 
 use super::bagit::BagWriter;
 use super::{BundleStatement, Keys, names};
@@ -167,6 +168,8 @@ async fn transcript(
     stream
         .add(names::LINES, &transcript::jsonl(&opened.lines)?)
         .await?;
+    let keys = Zeroizing::new(serde_json::to_vec(&opened.keys)?);
+    stream.add(names::DATA_KEYS, &keys).await?;
     let damage: Vec<String> = opened.damage.iter().map(ToString::to_string).collect();
     stream
         .add(names::DAMAGE, &serde_json::to_vec(&damage)?)

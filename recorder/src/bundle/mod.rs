@@ -6,6 +6,7 @@
 //!   bundle.dsse.json                signed by the recorder: this payload, for this case
 //!   data/transcript.html            to read and print
 //!   data/transcript.jsonl           the same for machines: one line per opened part
+//!   data/data-keys.json             of every epoch that was opened: with them anybody opens the parts
 //!   data/damage.json                what could not be opened, with its place; [] is good
 //!   data/manifest.dsse.json         what the recording consists of, by the node and the recorder
 //!   data/placement.dsse.json        where its parts are
@@ -20,10 +21,15 @@ pub mod bagit;
 pub mod compose;
 pub mod unpack;
 pub mod verify;
+pub mod words;
 
 use proto::dsse::{Document, Envelope};
-use proto::{CaseId, Hash32, Millis, PublicKey, RecordingId, TenantId};
+use proto::{CaseId, EpochNo, Hash32, Millis, PublicKey, RecordingId, TenantId, TrackNo};
 use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::open::key::EpochKey;
+use crate::open::part::EpochKeys;
 
 /// File names in a bundle, below `data/` unless said.
 pub mod names {
@@ -33,6 +39,8 @@ pub mod names {
     pub const PAGE: &str = "transcript.html";
     /// See the module.
     pub const LINES: &str = "transcript.jsonl";
+    /// See the module.
+    pub const DATA_KEYS: &str = "data-keys.json";
     /// See the module.
     pub const DAMAGE: &str = "damage.json";
     /// See the module.
@@ -45,8 +53,36 @@ pub mod names {
     pub const SEALED: &str = "sealed/";
 }
 
-/// What the recorder signs of a bundle: a transcript's words can be compared with the sealed parts
-/// only by whoever has the keys; this says who vouches for them.
+/// The data key of one epoch that was opened, at step 0. It opens nothing but parts that are in the
+/// bundle, as words, already. No `Debug`.
+#[derive(Clone, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+#[serde(deny_unknown_fields)]
+pub struct DataKey {
+    /// The track.
+    pub track: TrackNo,
+    /// The epoch.
+    pub epoch: EpochNo,
+    /// 32 bytes in base64url.
+    pub key: String,
+}
+
+impl DataKey {
+    /// The keys that there are for a track, before anything is opened with them.
+    pub fn of_track(track: TrackNo, keys: &EpochKeys) -> Vec<Self> {
+        let one = |(epoch, key): (&EpochNo, &Result<EpochKey, String>)| {
+            let text = key.as_ref().ok()?.handed_out()?;
+            Some(Self {
+                track,
+                epoch: *epoch,
+                key: text.as_str().to_owned(),
+            })
+        };
+        keys.iter().filter_map(one).collect()
+    }
+}
+
+/// What the recorder signs of a bundle: all of it, for this case. The words need no such word: they
+/// are compared with the sealed parts ([`words`]).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BundleStatement {

@@ -1,22 +1,19 @@
 //! Checks a bundle by itself: no server, no key but the public ones in it. What it starts from is
 //! the recorder's key, whose fingerprint the reader compares with one that they were given.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::Read;
 
-use bytes::Bytes;
 use proto::dsse::{Document, Envelope};
-use proto::notice::Modality;
 use proto::{Hash32, StaffId};
-use seal::PartKind;
 use seal::manifest::Manifest;
 
 use super::unpack::{self, Bag};
-use super::{BundleStatement, Keys, names};
-use crate::inspect::{Finding, Source, Trust, statement, walk};
+use super::{BundleStatement, Keys, names, words};
+use crate::inspect::{Finding, Trust, statement};
 use crate::log::checkpoint::{Checkpoint, origin};
 use crate::log::{LogEvent, ProvenEntry, What};
-use crate::transcript::{self, Line};
+use crate::transcript;
 use crate::vault::placement::Placement;
 use crate::vault::{MANIFEST, PLACEMENT};
 
@@ -108,19 +105,17 @@ async fn contents(bag: &Bag, expected: Option<Hash32>, report: &mut Report) -> R
     );
 
     let damage: Vec<String> = json(bag, names::DAMAGE)?;
-    let (parts, walked) = walk_parts(bag, &manifest, &placement).await?;
-    // What the bundle itself declares damaged is not found a second time.
-    let undeclared = |f: &Finding| !damage.contains(&f.to_string());
-    let found: Vec<String> = walked
-        .iter()
-        .filter(|f| undeclared(f))
-        .map(ToString::to_string)
-        .collect();
+    let (keys_wrong, data_keys) = words::keys(json(bag, names::DATA_KEYS)?, &manifest);
     report.say(
-        found,
+        keys_wrong,
+        "data keys: every one is the one that the manifest commits to",
+    );
+    let words = words::open(bag, &manifest, &placement, data_keys).await?;
+    report.say(
+        words.undeclared(&damage),
         format!(
             "sealed parts: {} in {} tracks, each hash, chain and root is right",
-            parts.values().map(|p| p.total).sum::<u64>(),
+            words.parts,
             manifest.tracks.len()
         ),
     );
@@ -128,8 +123,11 @@ async fn contents(bag: &Bag, expected: Option<Hash32>, report: &mut Report) -> R
         .good
         .push(format!("ending: {}", transcript::ending(&manifest.ending)));
     report.say(
-        transcript_fits(bag, &parts, damage.is_empty())?,
-        "transcript: one line for each part that holds something, in order",
+        words.compare(bag, &lines(bag, names::LINES)?)?,
+        format!(
+            "transcript: {} lines, each word for word what its sealed part holds",
+            words.lines.len()
+        ),
     );
     report.damage = damage;
     report.say(
@@ -145,91 +143,6 @@ async fn contents(bag: &Bag, expected: Option<Hash32>, report: &mut Report) -> R
         "notices: the bytes that people agreed to",
     );
     Ok(())
-}
-
-/// The good parts of one track.
-#[derive(Default)]
-struct Good {
-    total: u64,
-    /// Sequence number and hash of each part that holds something.
-    data: BTreeMap<u64, Hash32>,
-    chat: bool,
-}
-
-async fn walk_parts(
-    bag: &Bag,
-    manifest: &Manifest,
-    placement: &Placement,
-) -> Result<(BTreeMap<u32, Good>, Vec<Finding>), String> {
-    let files: BTreeMap<String, Bytes> = bag
-        .payload
-        .iter()
-        .filter_map(|(name, bytes)| {
-            let name = name.strip_prefix(names::SEALED)?;
-            Some((name.to_owned(), bytes.clone()))
-        })
-        .collect();
-    let source = Source::Files(&files);
-    let (mut parts, mut found) = (BTreeMap::new(), Vec::new());
-    for track in &manifest.tracks {
-        let mut good = Good {
-            chat: track.modality == Modality::Chat,
-            ..Good::default()
-        };
-        let walked = walk::track(&source, manifest, placement, track, |header, _, hash| {
-            good.total += 1;
-            if header.kind == PartKind::Data {
-                good.data.insert(header.seq, hash);
-            }
-            Ok(())
-        })
-        .await
-        .map_err(|e| e.to_string())?;
-        parts.insert(track.track, good);
-        found.extend(walked.damage);
-    }
-    Ok((parts, found))
-}
-
-/// Each line was opened from a part that is there, and each part has its line.
-fn transcript_fits(
-    bag: &Bag,
-    parts: &BTreeMap<u32, Good>,
-    whole: bool,
-) -> Result<Vec<String>, String> {
-    let lines = lines::<Line>(bag, names::LINES)?;
-    let mut wrong = Vec::new();
-    let mut seen = BTreeSet::new();
-    let mut last = 0;
-    for (line, number) in lines.iter().zip(1_u64..) {
-        let place = format!("{}, line {number}", names::LINES);
-        let part = parts
-            .get(&line.track)
-            .and_then(|good| good.data.get(&line.seq));
-        if part != Some(&line.part) {
-            wrong.push(format!("{place}: there is no such part"));
-        }
-        if !seen.insert((line.track, line.seq)) {
-            wrong.push(format!("{place}: its part has a line already"));
-        }
-        if line.n <= last || line.event.n() != line.n {
-            wrong.push(format!("{place}: stands in the wrong order"));
-        }
-        last = line.n;
-    }
-    let expected: usize = parts
-        .values()
-        .filter(|good| good.chat)
-        .map(|good| good.data.len())
-        .sum();
-    if whole && expected != lines.len() {
-        wrong.push(format!(
-            "{}: has {} lines for {expected} parts",
-            names::LINES,
-            lines.len()
-        ));
-    }
-    Ok(wrong)
 }
 
 fn statement_fits(bag: &Bag, keys: &Keys, manifest: &Manifest) -> Result<Vec<String>, String> {

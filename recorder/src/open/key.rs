@@ -1,10 +1,11 @@
 //! A data key on the reading side: its commitment and its ratchet, written a second time from
 //! `docs/format.md` and not taken from the sealing crate, so that the two check each other.
 
+use data_encoding::BASE64URL_NOPAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use proto::{EpochNo, Hash32, RecordingId, TenantId, TrackNo};
 use sha2::Sha256;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// The key of one epoch at some ratchet step. Wiped when dropped; shows nothing.
 #[derive(Zeroize, ZeroizeOnDrop)]
@@ -24,6 +25,17 @@ impl EpochKey {
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let bytes = bytes.try_into().ok()?;
         Some(Self { bytes, step: 0 })
+    }
+
+    /// The key of step 0 as a bundle hands it out, in base64url; `None` once it has moved on.
+    pub fn handed_out(&self) -> Option<Zeroizing<String>> {
+        (self.step == 0).then(|| BASE64URL_NOPAD.encode(&self.bytes).into())
+    }
+
+    /// The key of step 0 from a bundle.
+    pub fn from_bundle(text: &str) -> Option<Self> {
+        let bytes = Zeroizing::new(BASE64URL_NOPAD.decode(text.as_bytes()).ok()?);
+        Self::from_bytes(&bytes)
     }
 
     /// The key of `step`, which never lies behind: parts are opened in order.

@@ -2,5 +2,6 @@
 //! is decided in [`crate::retrieval`].
 
 pub mod key;
+pub mod part;
 pub mod tink;
 pub mod unwrap;

@@ -1,0 +1,186 @@
+//! The words of a bundle, with no trust in whoever made it: every sealed part is opened with the
+//! keys in the bundle, each of which the manifest commits to, and the transcript is compared with
+//! what comes out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use proto::notice::Modality;
+use proto::{EpochNo, TrackNo};
+use seal::manifest::Manifest;
+
+use super::unpack::Bag;
+use super::{DataKey, names};
+use crate::inspect::{Finding, Source, walk};
+use crate::open::key::EpochKey;
+use crate::open::part::{self, EpochKeys, NO_KEY};
+use crate::transcript::{self, Line};
+use crate::vault::placement::Placement;
+
+/// The keys of each track.
+pub type TrackKeys = BTreeMap<TrackNo, EpochKeys>;
+
+/// The keys of a bundle that the manifest commits to, and what is wrong with the others.
+pub fn keys(listed: Vec<DataKey>, manifest: &Manifest) -> (Vec<String>, TrackKeys) {
+    let (mut wrong, mut keys) = (Vec::new(), TrackKeys::new());
+    for data_key in listed {
+        let (track, epoch) = (data_key.track, data_key.epoch);
+        let mut say = |what: &str| {
+            wrong.push(format!(
+                "{}: track {track}, epoch {epoch}: {what}",
+                names::DATA_KEYS
+            ))
+        };
+        let Some(commitment) = commitment(manifest, track, epoch) else {
+            say("is not in the manifest");
+            continue;
+        };
+        let key = EpochKey::from_bundle(&data_key.key);
+        let found = key
+            .as_ref()
+            .and_then(|key| key.commitment(manifest.tenant, manifest.recording, track, epoch));
+        match key {
+            Some(key) if found == Some(commitment) => {
+                let before = keys.entry(track).or_default().insert(epoch, Ok(key));
+                if before.is_some() {
+                    say("is listed twice");
+                }
+            }
+            _ => say("the key is not the one that the manifest commits to"),
+        }
+    }
+    (wrong, keys)
+}
+
+fn commitment(manifest: &Manifest, track: TrackNo, epoch: EpochNo) -> Option<proto::Hash32> {
+    let track = manifest.tracks.iter().find(|t| t.track == track)?;
+    let epoch = track.epochs.iter().find(|e| e.epoch == epoch)?;
+    Some(epoch.commitment)
+}
+
+/// What the sealed parts of a bundle hold. No `Debug`.
+pub struct Words {
+    /// So many parts are as they were sealed.
+    pub parts: u64,
+    /// What they hold, in order.
+    pub lines: Vec<Line>,
+    /// What is wrong, or does not open.
+    found: Vec<Finding>,
+}
+
+/// Opens every sealed part of every chat.
+pub async fn open(
+    bag: &Bag,
+    manifest: &Manifest,
+    placement: &Placement,
+    mut keys: TrackKeys,
+) -> Result<Words, String> {
+    let files: BTreeMap<String, Bytes> = bag
+        .payload
+        .iter()
+        .filter_map(|(name, bytes)| {
+            let name = name.strip_prefix(names::SEALED)?;
+            Some((name.to_owned(), bytes.clone()))
+        })
+        .collect();
+    let source = Source::Files(&files);
+    let (mut parts, mut lines, mut found) = (0, Vec::new(), Vec::new());
+    for track in &manifest.tracks {
+        let mut keys = keys.remove(&track.track).unwrap_or_default();
+        let walked = walk::track(
+            &source,
+            manifest,
+            placement,
+            track,
+            |header, bytes, hash| {
+                if track.modality == Modality::Chat {
+                    let event = part::open(&mut keys, header, bytes)?;
+                    lines.extend(
+                        event.map(|event| Line::new(header, hash, track.participant, event)),
+                    );
+                }
+                Ok(())
+            },
+        )
+        .await
+        .map_err(|e| e.to_string())?;
+        parts += walked.good;
+        found.extend(walked.damage);
+    }
+    transcript::sort(&mut lines);
+    if found.is_empty() {
+        found.extend(transcript::miscounted(&lines));
+    }
+    Ok(Words {
+        parts,
+        lines,
+        found,
+    })
+}
+
+impl Words {
+    /// What was found and the bundle does not say of itself. Why a key is not there only its maker
+    /// can tell: there it is enough that the place is named.
+    pub fn undeclared(&self, damage: &[String]) -> Vec<String> {
+        let declared = |finding: &Finding| {
+            if finding.what == NO_KEY {
+                let place = format!("{}: ", finding.place);
+                damage.iter().any(|said| said.starts_with(&place))
+            } else {
+                damage.contains(&finding.to_string())
+            }
+        };
+        let undeclared = self.found.iter().filter(|finding| !declared(finding));
+        undeclared.map(ToString::to_string).collect()
+    }
+
+    /// The transcript says what the parts hold: every line, every word, in this order, and no more.
+    pub fn compare(&self, bag: &Bag, transcript: &[Line]) -> Result<Vec<String>, String> {
+        let held: BTreeMap<_, _> = self.lines.iter().map(|line| (of(line), line)).collect();
+        let (mut wrong, mut seen) = (Vec::new(), BTreeSet::new());
+        let mut last = 0;
+        for (line, number) in transcript.iter().zip(1_u64..) {
+            let mut say =
+                |what: String| wrong.push(format!("{}, line {number}: {what}", names::LINES));
+            match held.get(&of(line)) {
+                None => say("no sealed part opens to it".to_owned()),
+                Some(held) if line.event != held.event => say(format!(
+                    "is not what was said: {} holds something else",
+                    place(held)
+                )),
+                Some(held) if line != *held => {
+                    say(format!("does not describe {} rightly", place(held)));
+                }
+                Some(_) => {}
+            }
+            if !seen.insert(of(line)) {
+                say("its part has a line already".to_owned());
+            }
+            if line.n <= last {
+                say("stands in the wrong order".to_owned());
+            }
+            last = line.n;
+        }
+        let missing = self.lines.iter().filter(|line| !seen.contains(&of(line)));
+        wrong.extend(missing.map(|line| format!("{}: {} has no line", names::LINES, place(line))));
+        let exact = transcript::jsonl(&self.lines).map_err(|e| e.to_string())?;
+        if wrong.is_empty() && bag.payload.get(names::LINES).is_none_or(|b| *b != exact) {
+            wrong.push(format!(
+                "{}: is not written as a recorder writes it",
+                names::LINES
+            ));
+        }
+        Ok(wrong)
+    }
+}
+
+fn of(line: &Line) -> (TrackNo, u64) {
+    (line.track, line.seq)
+}
+
+fn place(line: &Line) -> String {
+    format!(
+        "track {}, epoch {}, part {}",
+        line.track, line.epoch, line.seq
+    )
+}

@@ -1,0 +1,41 @@
+//! One sealed part to its event. Retrieval and a bundle's check go through here alike, so that
+//! both say the same of the same part.
+
+use std::collections::BTreeMap;
+
+use proto::EpochNo;
+use proto::event::ChatEvent;
+use seal::{PartHeader, PartKind};
+
+use super::key::EpochKey;
+use super::tink;
+
+/// The data keys of one track, by epoch, or why there is none.
+pub type EpochKeys = BTreeMap<EpochNo, Result<EpochKey, String>>;
+
+/// What is said of a part whose epoch has no key.
+pub const NO_KEY: &str = "its epoch has no key";
+
+/// One part's event; `None` for an end part.
+pub fn open(
+    keys: &mut EpochKeys,
+    header: &PartHeader,
+    part: &[u8],
+) -> Result<Option<ChatEvent>, String> {
+    let key = match keys.get_mut(&header.epoch) {
+        Some(Ok(key)) => key,
+        Some(Err(why)) => return Err(why.clone()),
+        None => return Err(NO_KEY.to_owned()),
+    };
+    let key = key
+        .at_step(header.step)
+        .ok_or("its ratchet step lies before the part before it")?;
+    let plaintext = tink::open(key, &header.associated_data(), part).map_err(|e| e.to_string())?;
+    match header.kind {
+        PartKind::End if plaintext.is_empty() => Ok(None),
+        PartKind::End => Err("an end part that holds something".to_owned()),
+        PartKind::Data => ChatEvent::from_padded(&plaintext).map(Some).map_err(|_| {
+            "it opens, and holds something that this version does not know".to_owned()
+        }),
+    }
+}
