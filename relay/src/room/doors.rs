@@ -29,9 +29,7 @@ impl Room {
         if self.facts.recording.is_some() && claim.recording != RecordingChoice::Acknowledged {
             return Err(ErrorCode::RecordingRequired);
         }
-        if self.people.len() >= self.house.people {
-            return Err(ErrorCode::Overloaded);
-        }
+        self.has_room(now)?;
         self.taken.retain(|taken| taken.staff != claim.staff);
         self.taken.push(Taken {
             staff: claim.staff,
@@ -39,6 +37,7 @@ impl Room {
         });
         let track = self.next_track;
         self.next_track += 1;
+        self.claims.push((track, now.plus(self.house.join_ms)));
         self.board.changed = true;
         self.settle(now);
         Ok(Claimed {
@@ -53,6 +52,15 @@ impl Room {
         })
     }
 
+    /// Whether one more may come, those counted who are about to.
+    fn has_room(&mut self, now: Millis) -> Result<(), ErrorCode> {
+        self.claims.retain(|(_, until)| now < *until);
+        if self.people.len() + self.claims.len() >= self.house.people {
+            return Err(ErrorCode::Overloaded);
+        }
+        Ok(())
+    }
+
     /// The agent's acknowledgement is durable: they may join.
     pub fn admit(
         &mut self,
@@ -63,6 +71,8 @@ impl Room {
         if !self.is_open() {
             return Err(self.closed_reason());
         }
+        self.claims.retain(|(track, _)| *track != admitted.track);
+        self.has_room(now)?;
         self.people.push(Participant::admitted(
             admitted.participant,
             Role::Agent,

@@ -188,6 +188,9 @@ pub struct Room {
     pub(super) durable: u64,
     pub(super) attaching: Vec<Attaching>,
     pub(super) taken: Vec<Taken>,
+    /// Tracks given to agents whose acknowledgement is not durable yet, and for how long they are
+    /// counted among the people.
+    pub(super) claims: Vec<(TrackNo, Millis)>,
     pub(super) asks: Vec<Ask>,
     pub(super) answered: bool,
     pub(super) began: bool,
@@ -237,6 +240,7 @@ impl Room {
             durable: 0,
             attaching: Vec::new(),
             taken: Vec::new(),
+            claims: Vec::new(),
             asks: Vec::new(),
             answered: false,
             began: false,

@@ -2,6 +2,7 @@
 //! become durable late; the relay is killed with an append on its way. No socket, no clock, but the
 //! real spool.
 
+mod claims;
 mod model;
 
 use proptest::prelude::*;
