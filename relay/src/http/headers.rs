@@ -39,8 +39,11 @@ pub(super) fn page_policy(own: &Origin, framing: &Framing<'_>) -> HeaderValue {
     ))
 }
 
+/// For a year this host is reached over TLS alone; what other hosts do is for their owner to say.
+const TLS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
 /// What is the same for every answer, where the endpoint has not said otherwise.
-pub(super) fn harden(headers: &mut HeaderMap) {
+pub(super) fn harden(headers: &mut HeaderMap, tls: bool) {
     let defaults = [
         // Answers name people and sessions; what may be kept says so itself.
         (header::CACHE_CONTROL, "no-store"),
@@ -59,6 +62,10 @@ pub(super) fn harden(headers: &mut HeaderMap) {
             "geolocation=(), camera=(), microphone=(), browsing-topics=()",
         ),
     ];
+    // Said only where this process itself speaks TLS: a proxy that does says it for itself.
+    if tls {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, TLS_ONLY);
+    }
     for (name, value) in defaults {
         headers
             .entry(name)

@@ -1,6 +1,5 @@
 //! From a request to its host's router, with what is the same for all: size, time, origin, headers.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,6 +65,7 @@ impl Hosts {
 
 fn finished(host: Host, own: Option<&Origin>, front: &Arc<Front>) -> Router {
     let own: Option<Arc<Origin>> = own.cloned().map(Arc::new);
+    let tls = front.config.listen.tls.is_some();
     router(host)
         .fallback(nothing_here)
         .method_not_allowed_fallback(nothing_here)
@@ -73,7 +73,10 @@ fn finished(host: Host, own: Option<&Origin>, front: &Arc<Front>) -> Router {
         .layer(middleware::from_fn_with_state(own, only_own_pages_post))
         .layer(middleware::from_fn(in_time))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::map_response(hardened))
+        .layer(middleware::map_response(move |mut response: Response| {
+            harden(response.headers_mut(), tls);
+            core::future::ready(response)
+        }))
         .with_state(Arc::clone(front))
 }
 
@@ -111,11 +114,6 @@ async fn in_time(request: Request, next: Next) -> Response {
 fn panicked(_: Box<dyn std::any::Any + Send>) -> axum::http::Response<Body> {
     tracing::error!("a handler panicked");
     Problem(ErrorCode::Internal).into_response()
-}
-
-async fn hardened(mut response: Response) -> Result<Response, Infallible> {
-    harden(response.headers_mut());
-    Ok(response)
 }
 
 fn host(request: &Request) -> &str {

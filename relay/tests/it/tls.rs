@@ -57,6 +57,10 @@ async fn pages_and_sockets_come_over_tls_where_it_is_configured() {
     let mut answer = String::new();
     page.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(
+        answer.contains("strict-transport-security: max-age=31536000\r\n"),
+        "{answer}"
+    );
 
     let stream = connect(relay.port).await;
     let mut request = format!("wss://{WIDGET}/ws").into_client_request().unwrap();
