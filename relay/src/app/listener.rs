@@ -20,6 +20,7 @@ use crate::http::service::Hosts;
 use crate::http::stream::Stream;
 use crate::http::{Peer, Place};
 use crate::shutdown::Shutdown;
+use crate::telemetry::counted;
 
 /// A request's head must be here by then; a TLS handshake must be done.
 const HEAD_TIME: Duration = Duration::from_secs(10);
@@ -77,6 +78,9 @@ pub(super) fn serve(
     let shutdown = front.shutdown.clone();
     let places = Arc::new(Semaphore::new(front.config.listen.connections));
     let hosts = Arc::new(hosts);
+    let crowd = Arc::clone(&front.crowd);
+    let listen = front.config.listen.clone();
+    let patience = Duration::from_secs(front.config.limits.pong_seconds);
     front.shutdown.spawn(async move {
         loop {
             let accepted = tokio::select! {
@@ -92,12 +96,19 @@ pub(super) fn serve(
             let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
                 continue;
             };
+            let counted = crowd.enter(peer.ip());
+            // Whoever a proxy speaks for is counted when they open a socket.
+            if counted.is_none() && !listen.is_proxy(peer.ip()) {
+                metrics::counter!(counted::REFUSED, "code" => "per_address").increment(1);
+                continue;
+            }
             let one = Connection {
                 peer: Peer(peer.ip()),
-                place: Place::new(place),
+                place: Place::new(place, counted),
                 tls: tls.clone(),
                 hosts: Arc::clone(&hosts),
                 shutdown: shutdown.clone(),
+                patience,
             };
             shutdown.spawn(one.serve(stream));
         }
@@ -110,15 +121,17 @@ struct Connection {
     tls: Option<TlsAcceptor>,
     hosts: Arc<Hosts>,
     shutdown: Shutdown,
+    /// For how long a write may wait for the client.
+    patience: Duration,
 }
 
 impl Connection {
     async fn serve(self, stream: TcpStream) {
         let _ = stream.set_nodelay(true);
         let stream = match self.tls {
-            None => Stream::Plain(stream),
+            None => Stream::plain(stream, self.patience),
             Some(tls) => match tokio::time::timeout(HEAD_TIME, tls.accept(stream)).await {
-                Ok(Ok(stream)) => Stream::Tls(Box::new(stream)),
+                Ok(Ok(stream)) => Stream::tls(stream, self.patience),
                 _ => return,
             },
         };

@@ -26,6 +26,9 @@ pub struct ListenConfig {
     /// Sockets that are open at the same time.
     #[serde(default = "connections")]
     pub connections: usize,
+    /// Of these, from one address (an IPv6 one by its /64).
+    #[serde(default = "per_address")]
+    pub per_address: usize,
 }
 
 /// `[listen.tls]`.
@@ -52,13 +55,23 @@ fn connections() -> usize {
     20_000
 }
 
+fn per_address() -> usize {
+    200
+}
+
 impl ListenConfig {
+    /// Whether `peer` speaks for others.
+    pub(crate) fn is_proxy(&self, peer: IpAddr) -> bool {
+        let forwarded = self.forwarded.as_ref();
+        forwarded.is_some_and(|forwarded| forwarded.from.contains(&peer.to_canonical()))
+    }
+
     pub(super) fn check(&self) -> Result<(), String> {
         if self.widget_origin.authority() == self.desk_origin.authority() {
             return Err("[listen] widget_origin and desk_origin must be different hosts: cookies ignore ports and paths".to_owned());
         }
-        if self.connections == 0 {
-            return Err("[listen] connections must be at least 1".to_owned());
+        if self.connections == 0 || self.per_address == 0 {
+            return Err("[listen] connections and per_address must be at least 1".to_owned());
         }
         if let Some(forwarded) = &self.forwarded
             && (http::HeaderName::try_from(&forwarded.header).is_err() || forwarded.from.is_empty())

@@ -42,7 +42,7 @@ struct Counted {
     key: Zeroizing<[u8; 32]>,
     until: Millis,
     /// For each caller and kind: when, in microseconds, its allowance is full again.
-    full_at_us: HashMap<([u8; 16], Ask), i64>,
+    full_at_us: HashMap<(Hashed, Ask), i64>,
 }
 
 const HOUR_MS: i64 = 3_600_000;
@@ -73,13 +73,7 @@ impl Allowance {
         now: Millis,
         rng: &mut impl CryptoRng,
     ) -> Result<(), ErrorCode> {
-        match address.to_canonical() {
-            IpAddr::V4(four) => self.take(ask, &four.octets(), now, rng),
-            IpAddr::V6(six) => {
-                let octets = six.octets();
-                self.take(ask, octets.first_chunk::<8>().unwrap_or(&[0; 8]), now, rng)
-            }
-        }
+        of_address(address, |who| self.take(ask, who, now, rng))
     }
 
     /// Takes one `ask` of whoever `who` is.
@@ -126,7 +120,23 @@ fn per_minute(limits: &Limits, ask: Ask) -> u32 {
     }
 }
 
-fn caller(key: &[u8; 32], who: &[u8]) -> [u8; 16] {
+/// Someone, under a key.
+pub(super) type Hashed = [u8; 16];
+
+/// An address under `key`.
+pub(super) fn hashed(key: &[u8; 32], address: IpAddr) -> Hashed {
+    of_address(address, |who| caller(key, who))
+}
+
+/// What of an address counts: of an IPv6 one its /64.
+fn of_address<T>(address: IpAddr, then: impl FnOnce(&[u8]) -> T) -> T {
+    match address.to_canonical() {
+        IpAddr::V4(four) => then(&four.octets()),
+        IpAddr::V6(six) => then(six.octets().first_chunk::<8>().unwrap_or(&[0; 8])),
+    }
+}
+
+fn caller(key: &[u8; 32], who: &[u8]) -> Hashed {
     let mut block = Zeroizing::new([0; 64]);
     for (to, from) in block.iter_mut().zip(key) {
         *to = *from;

@@ -10,6 +10,7 @@ use proto::ErrorCode;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::allowance::Ask;
+use super::crowd::Counted;
 use super::front::Front;
 
 /// The other end of the socket; the listener puts it into each request. It shows itself nowhere.
@@ -26,27 +27,42 @@ impl core::fmt::Debug for Peer {
 /// it along: whoever opens one has not given up their place.
 #[derive(Debug, Clone)]
 pub struct Place {
-    _held: Arc<OwnedSemaphorePermit>,
+    _held: Arc<(OwnedSemaphorePermit, Option<Counted>)>,
 }
 
 impl Place {
     /// Holds the place until the last clone is gone.
-    pub fn new(permit: OwnedSemaphorePermit) -> Self {
+    pub fn new(permit: OwnedSemaphorePermit, counted: Option<Counted>) -> Self {
         Self {
-            _held: Arc::new(permit),
+            _held: Arc::new((permit, counted)),
         }
     }
 }
 
 /// The address that limits count by.
-pub(crate) struct Caller(IpAddr);
+pub(crate) struct Caller {
+    address: IpAddr,
+    /// Their connection is a proxy's, and was not counted as theirs.
+    through_proxy: bool,
+}
 
 impl Caller {
     /// Takes one `ask` of this address's allowance.
     pub(crate) fn take(&self, front: &Front, ask: Ask) -> Result<(), ErrorCode> {
         front
             .allowance
-            .take_address(ask, self.0, front.now(), &mut front.rng())
+            .take_address(ask, self.address, front.now(), &mut front.rng())
+    }
+}
+
+impl Caller {
+    /// A socket of theirs, which stays open: counted here unless the listener has done so.
+    pub(crate) fn enter(&self, front: &Front) -> Result<Option<Counted>, ErrorCode> {
+        if !self.through_proxy {
+            return Ok(None);
+        }
+        let counted = front.crowd.enter(self.address);
+        counted.map(Some).ok_or(ErrorCode::RateLimited)
     }
 }
 
@@ -58,17 +74,18 @@ impl FromRequestParts<Arc<Front>> for Caller {
             .extensions
             .get::<Peer>()
             .map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0);
-        Ok(Self(forwarded(parts, front, peer).unwrap_or(peer)))
+        let forwarded = forwarded(parts, front, peer);
+        Ok(Self {
+            address: forwarded.unwrap_or(peer),
+            through_proxy: forwarded.is_some(),
+        })
     }
 }
 
 /// The last entry of the configured header, if the peer may speak for others. No other header counts.
 fn forwarded(parts: &Parts, front: &Front, peer: IpAddr) -> Option<IpAddr> {
     let forwarded = front.config.listen.forwarded.as_ref()?;
-    forwarded
-        .from
-        .contains(&peer.to_canonical())
-        .then_some(())?;
+    front.config.listen.is_proxy(peer).then_some(())?;
     let last = parts
         .headers
         .get_all(&forwarded.header)

@@ -8,6 +8,7 @@ use rand_core::UnwrapErr;
 use store::{Store, StoreError, Tenant};
 
 use super::allowance::Allowance;
+use super::crowd::Crowd;
 use super::sign_in::Passwords;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -39,6 +40,8 @@ pub struct Front {
     pub shutdown: Shutdown,
     /// How much one address may ask for.
     pub allowance: Allowance,
+    /// How many connections each address has open.
+    pub crowd: Arc<Crowd>,
     /// Checks passwords, a few at a time.
     pub passwords: Passwords,
     tickets: Mutex<Tickets>,
@@ -57,6 +60,10 @@ impl Front {
         means: Means,
     ) -> Self {
         Self {
+            crowd: Arc::new(Crowd::new(
+                config.listen.per_address,
+                &mut UnwrapErr(SysRng),
+            )),
             allowance: Allowance::new(config.limits),
             lobby: Arc::clone(&means.lobby),
             clock: means.clock.clone(),

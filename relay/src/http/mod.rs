@@ -1,6 +1,7 @@
 //! The HTTP edge: one endpoint a file. Each reads top to bottom: who asks, may they, do it.
 
 pub mod allowance;
+pub mod crowd;
 pub mod front;
 pub mod problem;
 pub mod routes;

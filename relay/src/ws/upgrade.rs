@@ -57,6 +57,7 @@ fn upgrade(
     }
     caller.take(front, Ask::Socket)?;
     let key = handshake(&request)?;
+    let counted = caller.enter(front)?;
     let upgraded = request
         .extensions_mut()
         .remove::<OnUpgrade>()
@@ -64,7 +65,7 @@ fn upgrade(
     let place = request.extensions_mut().remove::<Place>();
     front.shutdown.spawn(async move {
         socket::run(upgraded, hello).await;
-        drop(place);
+        drop((place, counted));
     });
 
     let mut response = Response::new(Body::empty());

@@ -12,6 +12,7 @@ mod world;
 mod bad_input;
 mod chat;
 mod command_line;
+mod crowd;
 mod desk;
 mod failing_disk;
 mod gate;
