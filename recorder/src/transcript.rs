@@ -112,7 +112,7 @@ pub struct Heading<'a> {
     /// When it was opened.
     pub opened: Millis,
     /// What could not be opened.
-    pub damage: &'a [Finding],
+    pub damage: &'a [String],
 }
 
 /// The page. Nothing in it can run or load anything.
@@ -136,7 +136,7 @@ pub fn page(
         ending: ending(&manifest.ending),
         keep_min: shown(manifest.policy.keep_min),
         keep_max: shown(manifest.policy.keep_max),
-        damage: heading.damage.iter().map(ToString::to_string).collect(),
+        damage: heading.damage.to_vec(),
         rows: lines.iter().map(|line| row(line, &people)).collect(),
     };
     page.render()

@@ -14,6 +14,16 @@ use crate::terminal::escape;
 /// What `bagit.txt` says.
 pub const DECLARATION: &[u8] = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n";
 
+/// The bag's own description.
+pub const INFO: &str = "bag-info.txt";
+
+/// What `bag-info.txt` says under a label.
+pub fn read_info<'a>(text: &'a str, label: &str) -> Option<&'a str> {
+    text.lines()
+        .filter_map(|line| line.split_once(": "))
+        .find_map(|(found, value)| (found == label).then_some(value))
+}
+
 /// Writes one bag.
 pub struct BagWriter<W: Write> {
     tar: Builder<W>,
@@ -57,8 +67,8 @@ impl<W: Write> BagWriter<W> {
         self.tar.get_mut()
     }
 
-    /// Writes the tag files, `extra` ones among them.
-    pub fn finish(mut self, info: &[(&str, String)], extra: &[(&str, Vec<u8>)]) -> io::Result<W> {
+    /// `bag-info.txt` for the payload so far.
+    pub fn info(&self, info: &[(&str, String)]) -> Vec<u8> {
         let mut lines = String::new();
         for (label, value) in info {
             let _ = writeln!(lines, "{label}: {}", escape(value));
@@ -72,11 +82,16 @@ impl<W: Write> BagWriter<W> {
             self.octets,
             self.payload.len()
         );
+        lines.into_bytes()
+    }
+
+    /// Writes the tag files: `info` as [`Self::info`] gave it, and `extra` ones.
+    pub fn finish(mut self, info: Vec<u8>, extra: &[(&str, Vec<u8>)]) -> io::Result<W> {
         let manifest = checksums(&self.payload);
         let mut tags = Vec::new();
         let own = [
             ("bagit.txt", DECLARATION.to_vec()),
-            ("bag-info.txt", lines.into_bytes()),
+            (INFO, info),
             ("manifest-sha256.txt", manifest.into_bytes()),
         ];
         for (name, bytes) in own.iter().chain(extra) {

@@ -20,6 +20,7 @@ use crate::log::checkpoint::origin;
 use crate::log::note::NoteVerifier;
 use crate::log::{self, What};
 use crate::retrieval::{self, Opened};
+use crate::terminal::escape;
 use crate::transcript::{self, Heading};
 use crate::vault::{MANIFEST, PLACEMENT};
 
@@ -102,7 +103,7 @@ async fn write(
     opened: &Opened,
     to: mpsc::Sender<Bytes>,
 ) -> Result<Exported> {
-    let now = recorder.now();
+    let now = recorder.now().whole_seconds();
     let recording = opened.manifest.recording;
     let root = format!("vestibule-{recording}");
     let bag = BagWriter::new(Vec::new(), &root, now).map_err(Error::Bundle)?;
@@ -117,29 +118,30 @@ async fn write(
     notices(tenant, opened, &mut stream).await?;
     custody(recorder, tenant, opened, &mut stream).await?;
 
+    let info = stream.bag.info(&[
+        ("Source-Organization", tenant.info().name.clone()),
+        ("External-Identifier", recording.to_string()),
+        (names::CASE, opened.case.id.to_string()),
+        (names::REFERENCE, opened.case.reference.clone()),
+        (
+            names::FINGERPRINT,
+            recorder.public().fingerprint().to_string(),
+        ),
+    ]);
     let statement = BundleStatement {
         version: 1,
         tenant: tenant.id(),
         case: opened.case.id,
         recording,
         opening: opened.opening.clone(),
-        made: now.whole_seconds(),
+        made: now,
         payload: Hash32::of(stream.bag.payload().as_bytes()),
+        info: Hash32::of(&info),
     };
     let statement = serde_json::to_vec(&statement.sign(recorder.keys.signing())?)?;
-    let info = [
-        ("Source-Organization", tenant.info().name.clone()),
-        ("External-Identifier", recording.to_string()),
-        ("Internal-Sender-Identifier", opened.case.id.to_string()),
-        ("Internal-Sender-Description", opened.case.reference.clone()),
-        (
-            "Recorder-Key-Fingerprint",
-            recorder.public().fingerprint().to_string(),
-        ),
-    ];
     let rest = stream
         .bag
-        .finish(&info, &[(names::STATEMENT, statement)])
+        .finish(info, &[(names::STATEMENT, statement)])
         .map_err(Error::Bundle)?;
     let (mut hash, mut bytes) = (stream.hash, stream.bytes);
     send(&mut hash, &mut bytes, &stream.to, rest).await?;
@@ -156,12 +158,13 @@ async fn transcript(
     opened: &Opened,
     now: Millis,
 ) -> Result<()> {
+    let damage: Vec<String> = opened.damage.iter().map(ToString::to_string).collect();
     let heading = Heading {
         client: &tenant.info().name,
         case: opened.case.id,
-        reference: &opened.case.reference,
+        reference: &escape(&opened.case.reference),
         opened: now,
-        damage: &opened.damage,
+        damage: &damage,
     };
     let page = transcript::page(&opened.lines, &opened.manifest, &heading)?;
     stream.add(names::PAGE, page.as_bytes()).await?;
@@ -170,7 +173,6 @@ async fn transcript(
         .await?;
     let keys = Zeroizing::new(serde_json::to_vec(&opened.keys)?);
     stream.add(names::DATA_KEYS, &keys).await?;
-    let damage: Vec<String> = opened.damage.iter().map(ToString::to_string).collect();
     stream
         .add(names::DAMAGE, &serde_json::to_vec(&damage)?)
         .await

@@ -33,6 +33,12 @@ use crate::open::part::EpochKeys;
 
 /// File names in a bundle, below `data/` unless said.
 pub mod names {
+    /// What `bag-info.txt` calls the case.
+    pub const CASE: &str = "Internal-Sender-Identifier";
+    /// What it calls the case's reference.
+    pub const REFERENCE: &str = "Internal-Sender-Description";
+    /// What it calls the fingerprint of the recorder's key.
+    pub const FINGERPRINT: &str = "Recorder-Key-Fingerprint";
     /// Below the bag itself.
     pub const STATEMENT: &str = "bundle.dsse.json";
     /// See the module.
@@ -100,6 +106,8 @@ pub struct BundleStatement {
     pub made: Millis,
     /// SHA-256 of `manifest-sha256.txt`.
     pub payload: Hash32,
+    /// SHA-256 of `bag-info.txt`.
+    pub info: Hash32,
 }
 
 impl Document for BundleStatement {

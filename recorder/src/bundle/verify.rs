@@ -8,12 +8,14 @@ use proto::dsse::{Document, Envelope};
 use proto::{Hash32, StaffId};
 use seal::manifest::Manifest;
 
+use super::bagit::{INFO, read_info};
 use super::unpack::{self, Bag};
 use super::{BundleStatement, Keys, names, words};
 use crate::inspect::{Finding, Trust, statement};
 use crate::log::checkpoint::{Checkpoint, origin};
 use crate::log::{LogEvent, ProvenEntry, What};
-use crate::transcript;
+use crate::terminal::escape;
+use crate::transcript::{self, Heading};
 use crate::vault::placement::Placement;
 use crate::vault::{MANIFEST, PLACEMENT};
 
@@ -129,13 +131,27 @@ async fn contents(bag: &Bag, expected: Option<Hash32>, report: &mut Report) -> R
             words.lines.len()
         ),
     );
+    let (wrong, statement) = statement_fits(bag, &keys, &manifest)?;
+    report.say(
+        wrong,
+        "bundle: payload and description signed by the recorder, for this case",
+    );
+    if let Some(statement) = &statement {
+        let heading = Heading {
+            client: &keys.client,
+            case: statement.case,
+            reference: read_info(info(bag), names::REFERENCE).unwrap_or_default(),
+            opened: statement.made,
+            damage: &damage,
+        };
+        report.say(
+            words::page(&words, &manifest, &heading, bag),
+            "page: shows these words and no others",
+        );
+    }
     report.damage = damage;
     report.say(
-        statement_fits(bag, &keys, &manifest)?,
-        "bundle: signed by the recorder as a whole",
-    );
-    report.say(
-        custody(bag, &keys, &manifest)?,
+        custody(bag, &keys, &manifest, statement.as_ref())?,
         "custody: every entry stands in the signed log, the approvals and the opening among them",
     );
     report.say(
@@ -145,31 +161,56 @@ async fn contents(bag: &Bag, expected: Option<Hash32>, report: &mut Report) -> R
     Ok(())
 }
 
-fn statement_fits(bag: &Bag, keys: &Keys, manifest: &Manifest) -> Result<Vec<String>, String> {
+/// The recorder's statement, if it is the recorder's, and what is wrong with it.
+fn statement_fits(
+    bag: &Bag,
+    keys: &Keys,
+    manifest: &Manifest,
+) -> Result<(Vec<String>, Option<BundleStatement>), String> {
     let bytes = bag
         .tags
         .get(names::STATEMENT)
         .ok_or_else(|| format!("{}: is not there", names::STATEMENT))?;
     let envelope: Envelope =
         serde_json::from_slice(bytes).map_err(|_| format!("{}: is malformed", names::STATEMENT))?;
+    let statement = match envelope.verify::<BundleStatement>(&keys.recorder) {
+        Err(e) => return Ok((vec![format!("{}: {e}", names::STATEMENT)], None)),
+        Ok(statement) => statement,
+    };
     let mut wrong = Vec::new();
-    match envelope.verify::<BundleStatement>(&keys.recorder) {
-        Err(e) => wrong.push(format!("{}: {e}", names::STATEMENT)),
-        Ok(statement) => {
-            let listed = bag.tags.get("manifest-sha256.txt").map(|b| Hash32::of(b));
-            if listed != Some(statement.payload)
-                || statement.recording != manifest.recording
-                || statement.tenant != manifest.tenant
-            {
-                wrong.push(format!("{}: is of another payload", names::STATEMENT));
-            }
+    let hash = |name| bag.tags.get(name).map(|bytes| Hash32::of(bytes));
+    if hash("manifest-sha256.txt") != Some(statement.payload)
+        || statement.recording != manifest.recording
+        || statement.tenant != manifest.tenant
+    {
+        wrong.push(format!("{}: is of another payload", names::STATEMENT));
+    }
+    if hash(INFO) != Some(statement.info) {
+        wrong.push(format!("{INFO}: is not the one that the recorder signed"));
+    }
+    for (label, right) in [
+        (names::CASE, statement.case.to_string()),
+        (names::FINGERPRINT, keys.recorder.fingerprint().to_string()),
+    ] {
+        if read_info(info(bag), label) != Some(&right) {
+            wrong.push(format!("{INFO}: {label} is not {right}"));
         }
     }
-    Ok(wrong)
+    Ok((wrong, Some(statement)))
+}
+
+fn info(bag: &Bag) -> &str {
+    let bytes = bag.tags.get(INFO).map(AsRef::as_ref).unwrap_or_default();
+    core::str::from_utf8(bytes).unwrap_or_default()
 }
 
 /// Every entry is in the signed tree; the opening is announced, after enough approvals.
-fn custody(bag: &Bag, keys: &Keys, manifest: &Manifest) -> Result<Vec<String>, String> {
+fn custody(
+    bag: &Bag,
+    keys: &Keys,
+    manifest: &Manifest,
+    statement: Option<&BundleStatement>,
+) -> Result<Vec<String>, String> {
     let note = bag
         .payload
         .get(names::CHECKPOINT)
@@ -194,25 +235,26 @@ fn custody(bag: &Bag, keys: &Keys, manifest: &Manifest) -> Result<Vec<String>, S
             None => wrong.push(format!("{place}: does not stand in the signed log")),
         }
     }
-    let statement = bag
-        .tags
-        .get(names::STATEMENT)
-        .and_then(|b| serde_json::from_slice::<Envelope>(b).ok())
-        .and_then(|e| e.payload_unverified::<BundleStatement>().ok());
     let mut approved: BTreeSet<StaffId> = BTreeSet::new();
     let mut announced = false;
     for event in &events {
         match &event.what {
-            What::CaseApproved { case, officer }
-                if statement.as_ref().is_some_and(|s| s.case == *case) =>
-            {
+            // The signed log holds the reference as it was when the case was opened.
+            What::CaseOpened {
+                case, reference, ..
+            } if statement.is_some_and(|s| s.case == *case) => {
+                if read_info(info(bag), names::REFERENCE) != Some(&escape(reference)) {
+                    wrong.push(format!("{INFO}: the reference is not the case's"));
+                }
+            }
+            What::CaseApproved { case, officer } if statement.is_some_and(|s| s.case == *case) => {
                 approved.insert(*officer);
             }
             What::Opening {
                 recording,
                 officers,
                 ..
-            } if statement.as_ref().is_some_and(|s| s.opening == event.id) => {
+            } if statement.is_some_and(|s| s.opening == event.id) => {
                 announced = *recording == manifest.recording;
                 let missing = officers.iter().any(|o| !approved.contains(o));
                 if missing || officers.len() < 2 {

@@ -14,7 +14,7 @@ use super::{DataKey, names};
 use crate::inspect::{Finding, Source, walk};
 use crate::open::key::EpochKey;
 use crate::open::part::{self, EpochKeys, NO_KEY};
-use crate::transcript::{self, Line};
+use crate::transcript::{self, Heading, Line};
 use crate::vault::placement::Placement;
 
 /// The keys of each track.
@@ -171,6 +171,22 @@ impl Words {
             ));
         }
         Ok(wrong)
+    }
+}
+
+/// The page shows what the parts hold: it is written a second time, and is the same. Another version
+/// may write it otherwise; the words are in the transcript's lines, whoever wrote the page.
+pub fn page(words: &Words, manifest: &Manifest, heading: &Heading<'_>, bag: &Bag) -> Vec<String> {
+    let page = transcript::page(&words.lines, manifest, heading).unwrap_or_default();
+    match bag.payload.get(names::PAGE) {
+        Some(bytes) if *bytes == page => Vec::new(),
+        Some(_) => vec![format!(
+            "{}: is not the page that version {} of the recorder writes of these words: rely on {}",
+            names::PAGE,
+            env!("CARGO_PKG_VERSION"),
+            names::LINES
+        )],
+        None => vec![format!("{}: is not there", names::PAGE)],
     }
 }
 

@@ -90,6 +90,17 @@ async fn words_are_compared_with_the_sealed_parts_though_the_recorder_itself_sig
         ["transcript.jsonl: is not written as a recorder writes it"]
     );
 
+    let page = format!(
+        "transcript.html: is not the page that version {} of the recorder writes of these words: rely on transcript.jsonl",
+        env!("CARGO_PKG_VERSION")
+    );
+    assert_eq!(
+        forged("data/transcript.html", &|text| text
+            .replace("three", "threw"))
+        .await,
+        [page.as_str()]
+    );
+
     // Words that are left out, and an excuse for it: the part opens.
     let mut files = unpack(&bundle);
     change(&mut files, lines, |text| lines_without(&text, "three"));
@@ -98,7 +109,10 @@ async fn words_are_compared_with_the_sealed_parts_though_the_recorder_itself_sig
     });
     assert_eq!(
         signed_again(&house, files).await,
-        ["transcript.jsonl: track 2, epoch 1, part 3 has no line"]
+        [
+            "transcript.jsonl: track 2, epoch 1, part 3 has no line",
+            &page
+        ]
     );
 
     // Keys: another one, one that is kept back, one of an epoch that never was.
@@ -132,6 +146,47 @@ async fn words_are_compared_with_the_sealed_parts_though_the_recorder_itself_sig
         ))
         .await,
         ["data-keys.json: track 1, epoch 2: is not in the manifest"]
+    );
+}
+
+#[tokio::test]
+async fn the_description_of_a_bundle_is_the_recorders_and_of_the_case_in_the_log() {
+    let (house, talk) = kept(TEXTS).await;
+    let (bundle, _) = house.export(talk.recording).await;
+    let info = "bag-info.txt";
+    // By anybody: every checksum is made to fit.
+    for (from, to) in [
+        ("AZ 12/26", "AZ 13/26"),
+        ("Alpine Bank", "Harbour Clinic"),
+        ("Bagging-Date: 2026", "Bagging-Date: 2025"),
+    ] {
+        let mut files = unpack(&bundle);
+        change(&mut files, info, |text| {
+            assert!(text.contains(from), "{text}");
+            text.replace(from, to)
+        });
+        fit_checksums(&mut files);
+        let wrong = verify::bundle(pack(&files).as_slice(), None).await.wrong;
+        let unsigned = "bag-info.txt: is not the one that the recorder signed";
+        assert!(wrong.iter().any(|w| w == unsigned), "{from}: {wrong:?}");
+    }
+    // By the recorder: the log knows the case.
+    let wrong = forged(&house, &bundle, info, &|text| {
+        text.replace("AZ 12/26", "AZ 13/26")
+    })
+    .await;
+    assert_eq!(
+        wrong.last().unwrap(),
+        "bag-info.txt: the reference is not the case's"
+    );
+    let fingerprint = house.recorder.public().fingerprint().to_string();
+    assert_eq!(
+        forged(&house, &bundle, info, &|text| text
+            .replace(&fingerprint, "another"))
+        .await,
+        [format!(
+            "bag-info.txt: Recorder-Key-Fingerprint is not {fingerprint}"
+        )]
     );
 }
 
@@ -237,10 +292,11 @@ async fn signed_again(house: &House, mut files: BTreeMap<String, Vec<u8>>) -> Ve
     fit_checksums(&mut files);
     let list = &files[&format!("{}/manifest-sha256.txt", root(&files))];
     let payload = Hash32::of(list);
+    let info = Hash32::of(&files[&format!("{}/bag-info.txt", root(&files))]);
     change(&mut files, "bundle.dsse.json", |text| {
         let envelope: Envelope = serde_json::from_str(&text).unwrap();
         let mut statement: BundleStatement = envelope.payload_unverified().unwrap();
-        statement.payload = payload;
+        (statement.payload, statement.info) = (payload, info);
         let signed = statement.sign(house.recorder.keys.signing()).unwrap();
         serde_json::to_string(&signed).unwrap()
     });
