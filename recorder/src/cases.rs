@@ -124,6 +124,9 @@ pub async fn approve(
             "this officer holds no share of a key that the case needs: shares are made anew with `recorder key reshare`",
         ));
     }
+    // Unlocking takes a while: the case may have been closed meanwhile.
+    let _step = recorder.case_steps.lock().await;
+    valid(recorder, tenant, id).await?;
     let what = What::CaseApproved { case: id, officer };
     recorder.log(tenant, what).await?;
     tenant
@@ -135,6 +138,7 @@ pub async fn approve(
 
 /// Closes a case: nothing is opened under it any more, and unlocked shares are wiped.
 pub async fn close(recorder: &Recorder, tenant: &Tenant, id: CaseId) -> Result<()> {
+    let _step = recorder.case_steps.lock().await;
     let case = tenant.case(id).await?.ok_or(Error::NotFound("case"))?;
     recorder.unlocked.forget(id);
     if case.closed.is_some() {

@@ -32,6 +32,9 @@ pub struct Recorder {
     pub clock: Clock,
     /// Officers' shares, for a quarter of an hour.
     pub unlocked: Unlocked,
+    /// Held by whoever takes a step in a case: an approval, an opening's announcement, the closing. The
+    /// case is looked at again under it.
+    pub case_steps: tokio::sync::Mutex<()>,
     /// For what takes memory by design.
     pub one_at_a_time: OneAtATime,
 }
@@ -57,6 +60,7 @@ impl Recorder {
             log,
             clock,
             unlocked: Unlocked::default(),
+            case_steps: tokio::sync::Mutex::default(),
             one_at_a_time: OneAtATime::default(),
         })
     }

@@ -113,6 +113,10 @@ pub async fn open(
         &trust,
     ));
 
+    // It may have been closed meanwhile; from here to the log entry it cannot be.
+    let step = recorder.case_steps.lock().await;
+    let case = cases::valid(recorder, tenant, case.id).await?;
+
     // Enough officers have unlocked their shares, for every key.
     let (held, officers) = gather_shares(recorder, tenant, &case, &manifest).await?;
 
@@ -128,6 +132,7 @@ pub async fn open(
             },
         )
         .await?;
+    drop(step);
     let opened = open_tracks(recorder, tenant, &source, &manifest, &placement, &held).await;
     match opened {
         Ok((lines, keys, more)) => {

@@ -144,6 +144,35 @@ async fn the_opening_stands_in_a_signed_checkpoint_before_the_first_byte() {
 }
 
 #[tokio::test]
+async fn an_approval_that_is_overtaken_by_the_closing_neither_stands_in_the_log_nor_leaves_a_share()
+{
+    let mut house = House::new().await;
+    let talk = house.talk(&["hello"]).await;
+    house.intake().await;
+    let case = house.case(&[talk.recording]).await;
+    house.approve(case, 0).await;
+    let (recorder, tenant) = (&house.recorder, &house.tenant);
+
+    // Omar's passphrase is being worked on when the case is closed.
+    let (let_go, wait) = std::sync::mpsc::channel::<()>();
+    let busy = recorder.one_at_a_time.run(move || wait.recv());
+    let (omar, secret) = &house.officers[1];
+    let approving = cases::approve(recorder, tenant, case, *omar, secret);
+    let closing = async {
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        cases::close(recorder, tenant, case).await.unwrap();
+        drop(let_go);
+    };
+    let (_, approved, ()) = tokio::join!(busy, approving, closing);
+    assert!(matches!(approved, Err(Error::CaseOver("closed"))));
+    let entries = recorder::log::entries(tenant).await.unwrap();
+    assert_eq!(entries.last().unwrap().kind, "case_closed");
+    assert!(recorder.unlocked.present(case, recorder.now()).is_empty());
+    let row = tenant.case(case).await.unwrap().unwrap();
+    assert_eq!(row.approvals.len(), 1);
+}
+
+#[tokio::test]
 async fn a_later_officer_is_added_by_two_and_then_counts() {
     let mut house = House::new().await;
     let talk = house.talk(&["hello"]).await;
