@@ -249,7 +249,7 @@ impl Room {
             self.phase,
             Phase::Broken | Phase::Stopping | Phase::Finished
         );
-        if closed || self.stalled {
+        if closed || self.is_stalled() {
             return Err(self.closed_reason());
         }
         let who = self

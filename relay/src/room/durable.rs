@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::effect::Effect;
 use super::person::{Acked, Stage};
-use super::state::{Phase, Room, to_frame};
+use super::state::{InFlight, Phase, Room, to_frame};
 
 /// An event that has its number and is not durable yet.
 #[derive(Debug)]
@@ -261,7 +261,10 @@ impl Room {
             return;
         }
         if self.in_flight.is_none() && !self.outbox.is_empty() {
-            self.in_flight = Some(self.last);
+            self.in_flight = Some(InFlight {
+                until: self.last,
+                held: false,
+            });
             let records = core::mem::take(&mut self.outbox);
             self.effects.push_back(Effect::Append(records));
         }
@@ -269,15 +272,15 @@ impl Room {
 
     /// The append is on the disk.
     pub fn durable(&mut self, now: Millis) {
-        if core::mem::take(&mut self.stalled) {
+        if self.is_stalled() {
             // Nobody could come back: their time to do so begins now.
             for person in &mut self.people {
                 person.gone_since = now;
             }
             self.board.changed = true;
         }
-        if let Some(n) = self.in_flight.take() {
-            self.show_until(n);
+        if let Some(append) = self.in_flight.take() {
+            self.show_until(append.until);
         }
         self.settle(now);
     }
@@ -285,7 +288,9 @@ impl Room {
     /// There is no space on the disk, and nothing of the append was written: everyone is told and
     /// goes. The append is held; when it has become durable after all they may come back.
     pub fn stalled(&mut self, now: Millis) {
-        self.stalled = true;
+        if let Some(append) = &mut self.in_flight {
+            append.held = true;
+        }
         self.close_everyone(Some(ErrorCode::RecordingUnavailable));
         self.board.changed = true;
         if self.stopping {
@@ -304,7 +309,6 @@ impl Room {
 
     /// The append failed: nothing more is taken, and everyone is told.
     pub fn failed(&mut self, now: Millis) {
-        self.stalled = false;
         self.in_flight = None;
         self.outbox = Vec::new();
         self.pending.clear();

@@ -154,6 +154,15 @@ pub(super) struct Taken {
     pub(super) until: Millis,
 }
 
+/// An append that is on its way.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct InFlight {
+    /// The last `n` of it.
+    pub(super) until: u64,
+    /// It waits for space on the disk: nothing else is taken meanwhile.
+    pub(super) held: bool,
+}
+
 /// What the desk sees of a room.
 #[derive(Debug, Default)]
 pub(super) struct Board {
@@ -178,10 +187,8 @@ pub struct Room {
     pub(super) history: History,
     pub(super) pending: VecDeque<Pending>,
     pub(super) outbox: Vec<Record>,
-    /// The last `n` of the append that is on its way.
-    pub(super) in_flight: Option<u64>,
-    /// That append waits for space on the disk: nothing is taken meanwhile.
-    pub(super) stalled: bool,
+    /// The append that is on its way.
+    pub(super) in_flight: Option<InFlight>,
     /// The relay stops.
     pub(super) stopping: bool,
     pub(super) last: u64,
@@ -234,7 +241,6 @@ impl Room {
             pending: VecDeque::new(),
             outbox: Vec::new(),
             in_flight: None,
-            stalled: false,
             stopping: false,
             last: 0,
             durable: 0,
@@ -279,12 +285,12 @@ impl Room {
 
     /// Whether its append waits for space on the disk.
     pub fn is_stalled(&self) -> bool {
-        self.stalled
+        self.in_flight.is_some_and(|append| append.held)
     }
 
     /// Whether people may come and talk.
     pub(super) fn is_open(&self) -> bool {
-        self.phase == Phase::Open && !self.stalled
+        self.phase == Phase::Open && !self.is_stalled()
     }
 
     /// The session's unchanging facts.
@@ -320,7 +326,7 @@ impl Room {
             return;
         }
         self.stopping = true;
-        if self.stalled {
+        if self.is_stalled() {
             self.let_go();
             return;
         }
@@ -339,7 +345,7 @@ impl Room {
     pub(super) fn unsound(&mut self, now: Millis, code: ErrorCode) {
         if matches!(code, ErrorCode::Internal | ErrorCode::RecordingUnavailable)
             && self.phase == Phase::Open
-            && !self.stalled
+            && !self.is_stalled()
         {
             tracing::error!(session = %self.facts.session, %code, "a room can no longer record");
             self.failed(now);

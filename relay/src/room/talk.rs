@@ -59,7 +59,7 @@ impl Room {
     /// Why nothing can be said in a room that is not open.
     pub(super) fn closed_reason(&self) -> ErrorCode {
         match self.phase {
-            _ if self.stalled => ErrorCode::RecordingUnavailable,
+            _ if self.is_stalled() => ErrorCode::RecordingUnavailable,
             Phase::Broken => ErrorCode::RecordingUnavailable,
             Phase::Stopping => ErrorCode::ShuttingDown,
             _ => ErrorCode::SessionEnded,

@@ -15,7 +15,7 @@ impl Room {
     /// When [`Room::tick`] is due, if time passing would change anything.
     pub fn deadline(&self) -> Option<Millis> {
         match self.phase {
-            _ if self.stalled => None,
+            _ if self.is_stalled() => None,
             Phase::Open if !self.began => Some(self.give_up_at()),
             Phase::Open => {
                 let gone = self
@@ -35,7 +35,7 @@ impl Room {
     pub fn tick(&mut self, now: Millis, rng: &mut impl CryptoRng) {
         match self.phase {
             // Nothing can be kept of what it would change.
-            _ if self.stalled => {}
+            _ if self.is_stalled() => {}
             Phase::Open if self.began => self.tick_open(now, rng),
             Phase::Open if now >= self.give_up_at() => {
                 self.effects
