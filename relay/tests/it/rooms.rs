@@ -1,5 +1,5 @@
 //! The pure core of a room under random interleavings: people join, speak, drop, return; appends
-//! become durable late; the relay is killed with an append on its way. No socket, no clock, but the
+//! become durable late, or find no space at first; the relay is killed with an append on its way. No socket, no clock, but the
 //! real spool.
 
 mod claims;
@@ -23,6 +23,8 @@ enum Op {
     Come(Index),
     /// The append that is on its way becomes durable.
     Durable,
+    /// It finds no space on the disk.
+    Full,
     /// The relay is killed; what was on its way is on the disk, or is not.
     Kill {
         written: bool,
@@ -37,6 +39,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => any::<Index>().prop_map(Op::Drop),
         4 => any::<Index>().prop_map(Op::Come),
         6 => Just(Op::Durable),
+        1 => Just(Op::Full),
         1 => any::<bool>().prop_map(|written| Op::Kill { written }),
     ]
 }
@@ -57,6 +60,7 @@ proptest! {
                 Op::Drop(who) => model.drop_socket(who),
                 Op::Come(who) => model.come(who),
                 Op::Durable => model.durable(),
+                Op::Full => model.full(),
                 Op::Kill { written } => model.kill(written),
             }
         }

@@ -240,7 +240,7 @@ impl Model {
     fn come_in(&mut self, who: usize) {
         if self.people[who].joined {
             self.resume(who);
-        } else {
+        } else if !self.room.is_stalled() {
             self.join(who);
         }
     }
@@ -271,6 +271,15 @@ impl Model {
             self.write(&records);
             self.room.durable(NOW);
             self.carry_out();
+        }
+    }
+
+    /// The append finds no space: it is held until it is durable after all.
+    pub(crate) fn full(&mut self) {
+        if self.in_flight.is_some() {
+            self.room.stalled(NOW);
+            self.carry_out();
+            assert!(self.people.iter().all(|person| !person.welcomed));
         }
     }
 
