@@ -33,9 +33,10 @@ pub fn write_relay(plan: &Plan, recorder_key: &str) -> Result<()> {
         .metrics
         .map(|port| format!("metrics = \"127.0.0.1:{port}\"\n"))
         .unwrap_or_default();
+    // Everyone on one machine comes from one address.
     let text = format!(
         "[node]\nkey = \"data/relay/node.key\"\nrecorder_key = \"{recorder_key}\"\n\n\
-         [listen]\naddress = \"127.0.0.1:{port}\"\nwidget_origin = \"{widget}\"\ndesk_origin = \"{desk}\"\n{metrics}\n\
+         [listen]\naddress = \"127.0.0.1:{port}\"\nwidget_origin = \"{widget}\"\ndesk_origin = \"{desk}\"\nper_address = 20000\n{metrics}\n\
          [store]\nurl = \"sqlite:data\"\n\n[spool]\ndirectory = \"data/spool\"\n\n[limits]\n{limits}",
         port = plan.relay,
         widget = plan.widget_origin(),
