@@ -70,6 +70,9 @@ pub enum Error {
     /// The name or the password is wrong; the two are not told apart.
     #[error("the name or the password is wrong")]
     SignIn,
+    /// Sign-ins are limited, whoever tries.
+    #[error("too many people are signing in: try again in a minute")]
+    Crowded,
     /// It cannot be done as asked.
     #[error("{0}")]
     Refused(String),

@@ -1,10 +1,14 @@
-//! Sign-in passwords: Argon2id, never more than one at a time (each takes tens of megabytes).
+//! Sign-in passwords: Argon2id, which takes tens of megabytes each time. Those who sign in have a
+//! queue of their own, so that strangers at the door never hold up an officer's approval.
+
+use std::time::Duration;
 
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use rand_core::CryptoRng;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
+use tokio::time::timeout;
 
 use crate::error::{Error, Result};
 use crate::keys::Passphrase;
@@ -20,6 +24,34 @@ impl OneAtATime {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T> {
         let _turn = self.0.lock().await;
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|_| Error::refused("a computation was cut short: try again"))
+    }
+}
+
+/// How long somebody who signs in waits for their turn.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The queue of those who sign in: short, and nobody waits long in it.
+#[derive(Debug)]
+pub struct SignInQueue(Semaphore);
+
+impl Default for SignInQueue {
+    fn default() -> Self {
+        Self(Semaphore::new(1))
+    }
+}
+
+impl SignInQueue {
+    /// Runs `work` on a thread of its own, in turn; refuses when the turn does not come soon.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
+        let Ok(Ok(_turn)) = timeout(PATIENCE, self.0.acquire()).await else {
+            return Err(Error::Crowded);
+        };
         tokio::task::spawn_blocking(work)
             .await
             .map_err(|_| Error::refused("a computation was cut short: try again"))

@@ -6,12 +6,13 @@ use store::{Store, StoreConfig, Tenant};
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::console::allowance::Allowance;
 use crate::entropy::system;
 use crate::error::{Error, Result};
 use crate::inspect::Trust;
 use crate::keys::KeyRing;
 use crate::log::{Log, LogEvent, What};
-use crate::password::OneAtATime;
+use crate::password::{OneAtATime, SignInQueue};
 use crate::unlocked::Unlocked;
 use crate::vault::Vault;
 
@@ -37,6 +38,10 @@ pub struct Recorder {
     pub case_steps: tokio::sync::Mutex<()>,
     /// For what takes memory by design.
     pub one_at_a_time: OneAtATime,
+    /// For those who sign in at the console.
+    pub sign_in_queue: SignInQueue,
+    /// How often somebody may try to sign in.
+    pub sign_ins: Allowance,
 }
 
 impl Recorder {
@@ -62,6 +67,8 @@ impl Recorder {
             unlocked: Unlocked::default(),
             case_steps: tokio::sync::Mutex::default(),
             one_at_a_time: OneAtATime::default(),
+            sign_in_queue: SignInQueue::default(),
+            sign_ins: Allowance::default(),
         })
     }
 

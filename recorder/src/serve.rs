@@ -46,15 +46,12 @@ pub async fn serve(recorder: Recorder, lock: Lock, stop: CancellationToken) -> R
         stop.clone(),
     ));
     let router = console::router(Arc::clone(&recorder));
-    let s = stop.clone();
-    tasks.spawn(async move {
-        let stopped = s.clone().cancelled_owned();
-        let served = axum::serve(listener, router).with_graceful_shutdown(stopped);
-        if let Err(error) = served.await {
-            tracing::error!(%error, "the console is gone");
-            s.cancel();
-        }
-    });
+    tasks.spawn(console::listener::serve(
+        listener,
+        router,
+        stop.clone(),
+        tasks.clone(),
+    ));
     tasks.close();
     tracing::info!(console = %listen, key = %recorder.public().fingerprint(), "recorder runs");
 

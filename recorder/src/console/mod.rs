@@ -4,10 +4,12 @@
 //! A page is one file: what it reads, what it shows, its forms. `Trouble` is what a page says
 //! when it cannot be shown.
 
+pub mod allowance;
 mod case;
 mod case_form;
 mod cases;
 mod keys;
+pub mod listener;
 mod log;
 mod names;
 mod origin;

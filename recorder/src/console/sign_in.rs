@@ -1,15 +1,17 @@
 //! Signing in and out.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Form, State};
+use axum::extract::{Extension, Form, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderMap, StatusCode, header};
 use proto::Token;
 use serde::Deserialize;
 use store::{Staff, StaffRole, Tenant};
 
+use super::listener::Peer;
 use super::page::render;
 use super::signed::{begin, forget, ticket};
 use super::trouble::Trouble;
@@ -41,9 +43,10 @@ pub(super) async fn show() -> Result<Response, Trouble> {
 
 pub(super) async fn submit(
     State(recorder): State<Arc<Recorder>>,
+    peer: Option<Extension<Peer>>,
     Form(given): Form<Given>,
 ) -> Result<Response, Trouble> {
-    match check(&recorder, &given).await {
+    match check(&recorder, peer.map(|Extension(Peer(at))| at), &given).await {
         Ok((tenant, officer)) => {
             let token = Token::random(&mut recorder.rng());
             let cookie = begin(&tenant, &officer, &token, recorder.now()).await?;
@@ -56,6 +59,14 @@ pub(super) async fn submit(
                 told: "The client, the name or the password is wrong. Nobody was signed in. Check all three and try again.",
             };
             Ok((StatusCode::UNAUTHORIZED, render(&page)?).into_response())
+        }
+        Err(Error::Crowded) => {
+            let page = Page {
+                client: &given.client,
+                name: &given.name,
+                told: "Too many people are signing in. Nobody was signed in, and nothing was checked. Wait a minute and try again.",
+            };
+            Ok((StatusCode::TOO_MANY_REQUESTS, render(&page)?).into_response())
         }
         Err(other) => Err(other.into()),
     }
@@ -78,8 +89,17 @@ pub(super) async fn out(
 
 /// The officer, if client, name and password fit. A name that is not there takes as long as one
 /// that is.
-async fn check(recorder: &Recorder, given: &Given) -> Result<(Tenant, Staff), Error> {
+async fn check(
+    recorder: &Recorder,
+    from: Option<IpAddr>,
+    given: &Given,
+) -> Result<(Tenant, Staff), Error> {
     let slug = given.client.trim().to_lowercase();
+    let who = format!("{slug}\n{}", given.name.trim().to_lowercase());
+    let now = recorder.now();
+    recorder
+        .sign_ins
+        .take(from, &who, now, &mut recorder.rng())?;
     let known = match recorder.tenant(&slug).await {
         Ok(tenant) => {
             let credentials = tenant.staff_credentials(given.name.trim()).await?;
@@ -91,7 +111,7 @@ async fn check(recorder: &Recorder, given: &Given) -> Result<(Tenant, Staff), Er
     let typed = given.password.clone();
     let phc = known.as_ref().map(|(_, found)| found.password.clone());
     let right = recorder
-        .one_at_a_time
+        .sign_in_queue
         .run(move || match phc {
             Some(phc) => password::verify(&typed, &phc),
             None => password::hash(&typed, &mut crate::entropy::system()).is_err(),

@@ -298,6 +298,52 @@ async fn an_agent_a_wrong_password_and_a_wrong_client_are_refused_alike() {
 }
 
 #[tokio::test]
+async fn sign_ins_are_limited_alike_for_names_that_are_there_and_names_that_are_not() {
+    let (house, _, _) = one_session().await;
+    let recorder = Recorder::open(house.recorder.config.clone(), clock(&house.time));
+    let recorder = Arc::new(recorder.await.unwrap());
+    let mut visit = Visit::to(console::router(recorder.clone()));
+
+    // Somebody's attempt takes its time; an approval's turn is another one, and free.
+    let (let_go, wait) = std::sync::mpsc::channel::<()>();
+    let (started, begun) = tokio::sync::oneshot::channel();
+    let at_work = recorder.clone();
+    let slow = tokio::spawn(async move {
+        let work = move || {
+            started.send(()).unwrap();
+            wait.recv()
+        };
+        at_work.sign_in_queue.run(work).await
+    });
+    begun.await.unwrap();
+    let crowded = visit
+        .sign_in("alpine", "ines", "the password of ines")
+        .await;
+    assert_eq!(crowded.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(crowded.text.contains("Too many people are signing in"));
+    assert!(recorder.one_at_a_time.run(|| true).await.unwrap());
+    drop(let_go);
+    assert!(slow.await.unwrap().is_ok());
+
+    // One name, from wherever.
+    let mut texts = Vec::new();
+    for name in ["ines", "nobody"] {
+        let who = format!("alpine\n{name}");
+        let rng = &mut recorder::entropy::system();
+        let now = recorder.now();
+        while recorder.sign_ins.take(None, &who, now, rng).is_ok() {}
+        let password = format!("the password of {name}");
+        let seen = visit.sign_in("alpine", name, &password).await;
+        assert_eq!(seen.status, StatusCode::TOO_MANY_REQUESTS);
+        texts.push(seen.text.replace(&format!("value=\"{name}\""), ""));
+    }
+    assert_eq!(texts[0], texts[1]);
+    Visit::signed_in(&visit.router, "omar").await;
+    house.advance(60_000);
+    Visit::signed_in(&visit.router, "ines").await;
+}
+
+#[tokio::test]
 async fn a_form_from_another_origin_is_refused_before_anything_is_read() {
     let (house, talk, router) = one_session().await;
     let case = house.case(&[talk.recording]).await;
