@@ -31,13 +31,32 @@ fn main() -> ExitCode {
 }
 
 /// What is opened, passphrases and shares are in memory: they must reach neither a core file nor the
-/// swap, nor another program of the same user. What the system does not permit is left as it is.
+/// swap, nor another program of the same user. What the system does not permit is a warning: an
+/// operator must know, and a bundle can still be checked.
 fn harden() {
-    let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
-    let _ = set_dumpable(false);
+    if let Err(e) = setrlimit(Resource::RLIMIT_CORE, 0, 0) {
+        warn(&format!(
+            "core files could not be forbidden ({e}): a crash may write what is opened to the disk"
+        ));
+    }
+    if let Err(e) = set_dumpable(false) {
+        warn(&format!(
+            "other programs of this user could not be kept out of this one's memory ({e})"
+        ));
+    }
     // Only pages that are used, as they come to be used.
     let on_fault = MlockAllFlags::from_bits_retain(nix::libc::MCL_ONFAULT);
-    let _ = mlockall(MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE | on_fault);
+    let flags = MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE | on_fault;
+    if let Err(e) = mlockall(flags) {
+        warn(&format!(
+            "memory could not be locked ({e}): what is opened may reach the swap; raise `memlock`, or turn swap off"
+        ));
+    }
+}
+
+fn warn(what: &str) {
+    // Nobody is left to be told if this fails too.
+    let _ = writeln!(stderr(), "recorder: warning: {what}");
 }
 
 fn fail(why: &str) -> ExitCode {
