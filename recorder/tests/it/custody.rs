@@ -268,7 +268,7 @@ async fn a_case_opens_only_what_it_covers_while_it_is_good() {
     assert!(matches!(late, Err(Error::CaseOver(_))));
 }
 
-fn copy(from: &std::path::Path, to: &std::path::Path) {
+pub(crate) fn copy(from: &std::path::Path, to: &std::path::Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

@@ -1,8 +1,9 @@
 //! The intake under kills, the spool's freeing, rotation, and what a visitor kept.
 
 use std::collections::BTreeSet;
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::Instant;
 
 use proto::RecordingId;
 use proto::wire::SealedAt;
@@ -13,6 +14,7 @@ use recorder::vault::{MANIFEST, PLACEMENT};
 use seal::manifest::Manifest;
 use seal::spool::SpoolConfig;
 
+use crate::custody::copy;
 use crate::house::House;
 
 #[tokio::test]
@@ -38,26 +40,60 @@ async fn a_killed_intake_loses_nothing_and_doubles_nothing() {
             .spawn()
             .unwrap()
     };
-    // As long as it takes undisturbed, in steps: kills fall into every part of it.
+    let finished = |child: std::process::Child| {
+        let done = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(done.status.success(), "{said}");
+    };
+    // How long an undisturbed run takes, here and now.
+    let (data, fresh) = (house.data(), house.folder.path().join("fresh"));
+    copy(&data, &fresh);
+    let begun = Instant::now();
+    finished(run());
+    let whole = begun.elapsed();
+    check_kept(&mut house, &recordings).await;
+
+    // Kills fall into every part of such a run. Where all is kept before enough have fallen, it begins
+    // again with the same spool.
     let mut killed = 0;
-    for step in 0..60_u64 {
+    let mut runs = 0;
+    restore(&fresh, &data);
+    while killed < KILLS {
+        runs += 1;
+        assert!(
+            runs < 20 * KILLS,
+            "only {killed} of {runs} were killed at work"
+        );
         let mut child = run();
-        std::thread::sleep(Duration::from_millis(8 + step * 7 % 97));
-        if child.try_wait().unwrap().is_none() {
-            killed += 1;
-        }
+        std::thread::sleep(whole * (killed * 7 % KILLS) / KILLS);
         // SIGKILL.
         child.kill().unwrap();
-        child.wait().unwrap();
+        let status = child.wait().unwrap();
+        if status.signal() == Some(9) {
+            killed += 1;
+        } else {
+            assert!(status.success());
+            check_kept(&mut house, &recordings).await;
+            restore(&fresh, &data);
+        }
     }
-    assert!(killed > 20, "only {killed} of 60 were killed at work");
-    let last = run().wait_with_output().unwrap();
-    assert!(
-        last.status.success(),
-        "{}",
-        String::from_utf8_lossy(&last.stderr)
-    );
+    finished(run());
+    check_kept(&mut house, &recordings).await;
+    house.restart_recorder().await;
+    let (_, exported) = house.export(*recordings.first().unwrap()).await;
+    assert!(exported.damage.is_empty());
+}
 
+/// So many runs are killed at work.
+const KILLS: u32 = 24;
+
+fn restore(fresh: &std::path::Path, data: &std::path::Path) {
+    std::fs::remove_dir_all(data).unwrap();
+    copy(fresh, data);
+}
+
+/// Each recording is kept once, whole, and the spool let go of it. Nothing stays open.
+async fn check_kept(house: &mut House, recordings: &BTreeSet<RecordingId>) {
     house.restart_recorder().await;
     let entries = recorder::log::entries(&house.tenant).await.unwrap();
     let kept: Vec<String> = entries
@@ -72,17 +108,16 @@ async fn a_killed_intake_loses_nothing_and_doubles_nothing() {
         .await
         .unwrap();
     assert!(checked.wrong.is_empty(), "{:?}", checked.wrong);
-    for id in &recordings {
+    for id in recordings {
         let row = house.tenant.recording(*id).await.unwrap().unwrap();
         assert_eq!(row.parts, 36);
         let wraps = house.tenant.wraps_of(*id).await.unwrap();
         assert_eq!(wraps.len(), 2);
-        assert_eq!(findings(&house, *id).await, Vec::<String>::new());
+        assert_eq!(findings(house, *id).await, Vec::<String>::new());
     }
-    let (_, exported) = house.export(*recordings.first().unwrap()).await;
-    assert!(exported.damage.is_empty());
     // Every segment but the newest is free.
-    assert_eq!(segments(&house).len(), 1, "{:?}", segments(&house));
+    assert_eq!(segments(house).len(), 1, "{:?}", segments(house));
+    house.recorder.store.close().await;
 }
 
 #[tokio::test]
