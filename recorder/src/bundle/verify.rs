@@ -242,10 +242,10 @@ fn custody(
             // The signed log holds the reference as it was when the case was opened.
             What::CaseOpened {
                 case, reference, ..
-            } if statement.is_some_and(|s| s.case == *case) => {
-                if read_info(info(bag), names::REFERENCE) != Some(&escape(reference)) {
-                    wrong.push(format!("{INFO}: the reference is not the case's"));
-                }
+            } if statement.is_some_and(|s| s.case == *case)
+                && read_info(info(bag), names::REFERENCE) != Some(&escape(reference)) =>
+            {
+                wrong.push(format!("{INFO}: the reference is not the case's"));
             }
             What::CaseApproved { case, officer } if statement.is_some_and(|s| s.case == *case) => {
                 approved.insert(*officer);

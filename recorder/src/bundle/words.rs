@@ -29,7 +29,7 @@ pub fn keys(listed: Vec<DataKey>, manifest: &Manifest) -> (Vec<String>, TrackKey
             wrong.push(format!(
                 "{}: track {track}, epoch {epoch}: {what}",
                 names::DATA_KEYS
-            ))
+            ));
         };
         let Some(commitment) = commitment(manifest, track, epoch) else {
             say("is not in the manifest");

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use tokio::time::Instant;
 
 use proto::RecordingId;
 use proto::wire::SealedAt;
