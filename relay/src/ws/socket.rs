@@ -1,5 +1,6 @@
 //! One task a socket: client frames in, the room's frames out, and silence measured.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -258,6 +259,10 @@ impl Socket {
     {
         match timeout(self.patience, work(&mut self.ws)).await {
             Ok(Ok(())) => Ok(()),
+            // The connection has the same patience, and may be the first to lose it.
+            Ok(Err(Error::Io(error))) if error.kind() == ErrorKind::TimedOut => {
+                Err(End::Close(Some(ErrorCode::SlowClient)))
+            }
             Ok(Err(_)) => Err(End::Gone),
             Err(_) => Err(End::Close(Some(ErrorCode::SlowClient))),
         }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use loadtest::participant::{Participant, agree};
@@ -122,11 +123,20 @@ async fn what_is_altered_in_the_spool_is_named_with_its_place() -> Result<()> {
 
     house.start_recorder().await?;
     house.start_relay().await?;
-    let log = fs::read_to_string(house.plan().path("relay.log"))?;
-    let line = log
-        .lines()
-        .find(|line| line.contains("place="))
-        .with_context(|| format!("no line says where: {log}"))?;
+    let log = house.plan().path("relay.log");
+    let mut line = None;
+    for _ in 0..50 {
+        let text = fs::read_to_string(&log)?;
+        line = text
+            .lines()
+            .find(|line| line.contains("place="))
+            .map(str::to_owned);
+        if line.is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let line = line.context("no line of the relay's log says where")?;
     ensure!(line.contains("place=segment 1, bytes "), "{line}");
     let hello = Hello::Resume {
         site,
