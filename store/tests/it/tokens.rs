@@ -1,4 +1,4 @@
-//! Join and resume tokens: single use, one generation of grace, also when many come at once.
+//! Join and resume tokens: single use, good until the next is used, also when many come at once.
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
