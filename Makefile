@@ -5,11 +5,11 @@
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
-run: ## build, start relay and recorder with demo clients, print addresses and sign-ins (Ctrl-C stops)
+run: ## build, start relay and recorder with demo clients, print addresses and sign-ins (Ctrl-C stops); other ports: make run ARGS='--relay-port 8090'
 	@cargo build --locked -p relay -p recorder -p demo
-	@exec target/debug/demo
+	@exec target/debug/demo $(ARGS)
 
-test: ## install what the tests need (once), run every test
+test: ## install what the tests need (once, into .tools), run every test
 	@scripts/setup
 	@scripts/test
 

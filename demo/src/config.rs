@@ -20,7 +20,8 @@ pub fn recorder_file(plan: &Plan) -> PathBuf {
 /// Writes the recorder's.
 pub fn write_recorder(plan: &Plan) -> Result<()> {
     let text = format!(
-        "data = \"data\"\n\n[console]\nlisten = \"127.0.0.1:{}\"\norigin = \"{}\"\n\n[intake]\nevery_ms = 200\n",
+        "data = \"data\"\n\n[store]\nurl = \"{}\"\n\n[console]\nlisten = \"127.0.0.1:{}\"\norigin = \"{}\"\n\n[intake]\nevery_ms = 200\n",
+        plan.store_url(),
         plan.recorder,
         plan.console_origin(),
     );
@@ -37,10 +38,11 @@ pub fn write_relay(plan: &Plan, recorder_key: &str) -> Result<()> {
     let text = format!(
         "[node]\nkey = \"data/relay/node.key\"\nrecorder_key = \"{recorder_key}\"\n\n\
          [listen]\naddress = \"127.0.0.1:{port}\"\nwidget_origin = \"{widget}\"\ndesk_origin = \"{desk}\"\nper_address = 20000\n{metrics}\n\
-         [store]\nurl = \"sqlite:data\"\n\n[spool]\ndirectory = \"data/spool\"\n\n[limits]\n{limits}",
+         [store]\nurl = \"{store}\"\n\n[spool]\ndirectory = \"data/spool\"\n\n[limits]\n{limits}",
         port = plan.relay,
         widget = plan.widget_origin(),
         desk = plan.desk_origin(),
+        store = plan.store_url(),
         limits = plan.limits,
     );
     write(&relay_file(plan), &text)

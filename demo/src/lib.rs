@@ -6,6 +6,7 @@
 
 pub mod config;
 pub mod house;
+pub mod lock;
 pub mod people;
 pub mod plan;
 pub mod process;

@@ -17,6 +17,8 @@ pub struct Plan {
     pub shop: u16,
     /// The relay's metrics; not served if `None`.
     pub metrics: Option<u16>,
+    /// Where both programs keep their rows: `postgres://…`; SQLite below the data folder if `None`.
+    pub store: Option<String>,
     /// `[limits]` of the relay as lines of TOML; empty for its defaults.
     pub limits: String,
 }
@@ -31,6 +33,7 @@ impl Plan {
             recorder: 8081,
             shop: 8082,
             metrics: None,
+            store: None,
             limits: String::new(),
         }
     }
@@ -58,6 +61,11 @@ impl Plan {
     /// What both processes keep.
     pub fn data(&self) -> PathBuf {
         self.directory.join("data")
+    }
+
+    /// The store's address, as both configuration files name it.
+    pub fn store_url(&self) -> &str {
+        self.store.as_deref().unwrap_or("sqlite:data")
     }
 
     /// A file or folder directly under the house's own.

@@ -26,8 +26,9 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `program` with `arguments`, appending what it says to `log`.
-    pub fn start(program: &Path, arguments: &[&str], log: &Path) -> Result<Self> {
+    /// Starts `program` with `arguments` and `input`, appending what it says to `log`. It runs in
+    /// the log's folder, and whatever it might leave in passing lies there too.
+    pub fn start(program: &Path, arguments: &[&str], input: Stdio, log: &Path) -> Result<Self> {
         let name = program
             .file_name()
             .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
@@ -38,9 +39,12 @@ impl Process {
             );
         }
         let out = append(log)?;
-        let child = Command::new(program)
+        let folder = log.parent().unwrap_or(Path::new("."));
+        let child = Command::new(program.canonicalize()?)
             .args(arguments)
-            .stdin(Stdio::null())
+            .current_dir(folder)
+            .env("TMPDIR", folder)
+            .stdin(input)
             .stdout(out.try_clone()?)
             .stderr(out)
             // A group of its own: Ctrl-C reaches the parent alone, which stops children in order.

@@ -1,7 +1,9 @@
 //! What `make run` prints: where to go, and who may sign in.
 
 use std::io::{self, Write};
+use std::path::Path;
 
+use crate::config;
 use crate::people::{Client, People};
 use crate::plan::Plan;
 
@@ -51,6 +53,7 @@ pub fn write(out: &mut impl Write, plan: &Plan, people: &People, fresh: bool) ->
         "  +-----------------------------------------------------------------------------+"
     )?;
     writeln!(out)?;
+    command_line(out, plan, people)?;
     writeln!(out, "  Data and logs: {}", plan.directory.display())?;
     writeln!(
         out,
@@ -58,6 +61,31 @@ pub fn write(out: &mut impl Write, plan: &Plan, people: &People, fresh: bool) ->
     )?;
     writeln!(out)?;
     out.flush()
+}
+
+/// How what is recorded is reached without the console.
+fn command_line(out: &mut impl Write, plan: &Plan, people: &People) -> io::Result<()> {
+    let Some(client) = people.clients.first() else {
+        return Ok(());
+    };
+    let program = plan.program("recorder");
+    let config = config::recorder_file(plan);
+    let recorder = format!("{} --config {}", short(&program), short(&config));
+    let slug = &client.slug;
+    writeln!(out, "  On the command line, while this runs or not:")?;
+    writeln!(out, "    {recorder} list {slug}")?;
+    writeln!(out, "    {recorder} verify {slug} RECORDING")?;
+    writeln!(out, "    {recorder} log verify {slug}")?;
+    writeln!(out)
+}
+
+/// A path as it is typed where this program was started.
+fn short(path: &Path) -> String {
+    let here = std::env::current_dir()
+        .and_then(|here| here.canonicalize())
+        .ok();
+    let within = here.and_then(|here| path.strip_prefix(here).ok());
+    within.unwrap_or(path).display().to_string()
 }
 
 fn line(out: &mut impl Write, what: &str, address: &str) -> io::Result<()> {

@@ -28,6 +28,9 @@ pub async fn people(plan: &Plan) -> Result<(People, bool)> {
         config::write_recorder(plan)?;
         let key = recorder(plan).run(&["key", "show"], "").await?;
         config::write_relay(plan, &key)?;
+        for client in &people.clients {
+            renew(plan, client).await?;
+        }
         return Ok((people, false));
     }
     for folder in [plan.data(), plan.path("keys")] {
@@ -128,17 +131,40 @@ async fn make_client(plan: &Plan, recorder: &Cli, client: &mut Client) -> Result
             "",
         )
         .await?;
+    publish(plan, recorder, slug, &site).await?;
+    client.site = Some(site.parse().context("the recorder printed no site id")?);
+    Ok(())
+}
+
+/// Makes a site of an earlier start match this one's addresses.
+async fn renew(plan: &Plan, client: &Client) -> Result<()> {
+    let recorder = recorder(plan);
+    let site = client.site.context("people.json names no site")?;
+    let site = site.to_string();
+    let origin = plan.shop_origin();
+    let origins = ["site", "origins", &client.slug, &site, "--origin", &origin];
+    recorder.run(&origins, "").await?;
+    publish(plan, &recorder, &client.slug, &site).await
+}
+
+/// Publishes a client's notices; those that were published with these words stay.
+async fn publish(plan: &Plan, recorder: &Cli, slug: &str, site: &str) -> Result<()> {
     for (_, language, text) in NOTICES.iter().filter(|(of, _, _)| *of == slug) {
         let file = plan.path(format!("keys/{slug}.{language}.json"));
-        fs::write(&file, text.replace("%SHOP%", &plan.shop_origin()))?;
+        let text = text.replace("%SHOP%", &plan.shop_origin());
+        if fs::read_to_string(&file).is_ok_and(|published| published == text) {
+            continue;
+        }
+        let next = file.with_extension("next");
+        fs::write(&next, text)?;
         recorder
             .run(
-                &["notice", "publish", slug, &site, &file.to_string_lossy()],
+                &["notice", "publish", slug, site, &next.to_string_lossy()],
                 "",
             )
             .await?;
+        fs::rename(&next, &file)?;
     }
-    client.site = Some(site.parse().context("the recorder printed no site id")?);
     Ok(())
 }
 

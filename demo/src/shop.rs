@@ -5,8 +5,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use anyhow::{Context as _, Result};
 use axum::Router;
+use axum::extract::Request;
 use axum::http::header;
-use axum::response::{Html, IntoResponse};
+use axum::middleware::{self, Next};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -39,6 +41,10 @@ impl Shop {
                 .replace("%ACCENT%", &client.accent);
             router = router.route(&client.page, get(async move || Html(page)));
         }
+        let origin = plan.shop_origin();
+        let router = router.layer(middleware::from_fn(move |request: Request, next: Next| {
+            at_home(origin.clone(), request, next)
+        }));
         Ok(Self(tokio::spawn(async move {
             // It serves until the task is aborted.
             let _ = axum::serve(listener, router).await;
@@ -50,6 +56,19 @@ impl Drop for Shop {
     fn drop(&mut self) {
         self.0.abort();
     }
+}
+
+/// The widget comes up on the listed origin alone: whoever came by another name of this machine is
+/// sent there.
+async fn at_home(origin: String, request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST);
+    let named = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
+    if origin.strip_prefix("http://") == Some(named) {
+        return next.run(request).await;
+    }
+    let path = request.uri().path_and_query();
+    let path = path.map_or("/", |path| path.as_str());
+    Redirect::temporary(&format!("{origin}{path}")).into_response()
 }
 
 async fn style() -> impl IntoResponse {

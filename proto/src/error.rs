@@ -76,7 +76,7 @@ errors! {
     /// More messages on the way than allowed.
     TooManyUnacknowledged "too_many_unacknowledged" http 429, "Earlier messages are still being kept. Wait a moment and send it again.";
     /// A visitor has written the most that is taken before somebody answers.
-    TooManyUnanswered "too_many_unanswered" http 429, "Nobody has answered yet, and no more can be taken until then. What you wrote is kept.";
+    TooManyUnanswered "too_many_unanswered" http 429, "Nobody has answered yet, and no more can be taken until then.";
     /// A text with nothing in it.
     TextEmpty "text_empty" http 400, "There is nothing in this message.";
     /// A text over the limit.
@@ -106,7 +106,7 @@ errors! {
     /// Staff: a wrong name or password; the two are not told apart.
     SignInFailed "sign_in_failed" http 401, "The name or the password is wrong.";
     /// A bug. The log has a line about it, without personal data.
-    Internal "internal" http 500 close 1011, "Something went wrong on our side. What was confirmed is kept. Try again.";
+    Internal "internal" http 500 close 1011, "Something went wrong on our side. Try again.";
 }
 
 impl fmt::Debug for ErrorCode {

@@ -90,6 +90,8 @@ pub enum LeaveReason {
     Transferred,
     /// Did not come back in time.
     Gone,
+    /// The session had lasted as long as one may.
+    Expired,
 }
 
 impl ChatEvent {

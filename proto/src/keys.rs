@@ -2,14 +2,14 @@
 //!
 //! ```text
 //! tenant root (offline, pinned)  ── signs ──> SealingKey   (where recordings are sealed to)
-//! recorder key (pinned in relay) ── signs ──> NodeCertificate, IntakeKey
+//! recorder key (pinned in relay) ── signs ──> NodeCertificate, IntakeKey, OfficerKey
 //! ```
 
 use serde::{Deserialize, Serialize};
 
 use crate::bytes::PublicKey;
 use crate::dsse::Document;
-use crate::ids::{KeyId, Millis, NodeId, TenantId};
+use crate::ids::{KeyId, Millis, NodeId, StaffId, TenantId};
 
 /// A tenant's sealing key of one quarter, signed by the tenant's root.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,4 +69,20 @@ pub struct IntakeKey {
 
 impl Document for IntakeKey {
     const TYPE: &'static str = "application/vnd.vestibule.intake-key+json";
+}
+
+/// An officer's key, signed by the recorder when it is made: a row alone cannot introduce one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfficerKey {
+    /// The tenant that the officer is of.
+    pub tenant: TenantId,
+    /// Whose key it is.
+    pub officer: StaffId,
+    /// X25519: shares are sealed to it.
+    pub public_key: PublicKey,
+}
+
+impl Document for OfficerKey {
+    const TYPE: &'static str = "application/vnd.vestibule.officer-key+json";
 }

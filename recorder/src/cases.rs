@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use proto::{CaseId, KeyId, Millis, RecordingId, StaffId};
+use proto::{CaseId, KeyId, Millis, RecordingId, SessionId, StaffId};
 use seal::manifest::Manifest;
-use store::{Case, NewCase, Tenant};
+use store::{Case, NewCase, RecordingFilter, Tenant};
 
 use crate::Recorder;
 use crate::custody;
@@ -58,7 +58,7 @@ pub async fn open(recorder: &Recorder, tenant: &Tenant, request: Request) -> Res
     }
     for id in &request.recordings {
         if tenant.recording(*id).await?.is_none() {
-            return Err(Error::NotFound("recording"));
+            return Err(no_recording(tenant, *id).await?);
         }
     }
     let id = CaseId::random(&mut recorder.rng());
@@ -87,6 +87,22 @@ pub async fn open(recorder: &Recorder, tenant: &Tenant, request: Request) -> Res
         })
         .await?;
     Ok(id)
+}
+
+/// Why there is no such recording: what was given may be the number of its session.
+pub async fn no_recording(tenant: &Tenant, id: RecordingId) -> Result<Error> {
+    let session = SessionId::from_bytes(*id.as_bytes());
+    let filter = RecordingFilter {
+        session: Some(session),
+        ..RecordingFilter::default()
+    };
+    let found = tenant.recordings(&filter, None, 1).await?.recordings;
+    Ok(found.first().map_or(Error::NotFound("recording"), |found| {
+        Error::refused(format!(
+            "{session} is the number of a session: its recording is {}",
+            found.id
+        ))
+    }))
 }
 
 /// A case that is still good.

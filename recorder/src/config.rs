@@ -1,6 +1,6 @@
 //! `recorder.toml`: one file, read once, unknown keys refused.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -100,8 +100,20 @@ impl Default for IntakeSection {
 pub struct ConsoleSection {
     /// Where it listens.
     pub listen: SocketAddr,
-    /// The origin that browsers see.
+    /// The origin that browsers see; a request for another host is told this one.
     pub origin: String,
+    /// Where a browser's address is taken from behind a proxy; from the socket if left out.
+    pub forwarded: Option<Forwarded>,
+}
+
+/// `[console.forwarded]`: used for the limit of sign-ins alone, and never stored.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Forwarded {
+    /// The header's name; its last entry counts.
+    pub header: String,
+    /// Believed from these peers only.
+    pub from: Vec<IpAddr>,
 }
 
 impl Default for ConsoleSection {
@@ -109,6 +121,7 @@ impl Default for ConsoleSection {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8081)),
             origin: "http://console.localhost:8081".to_owned(),
+            forwarded: None,
         }
     }
 }
@@ -166,14 +179,23 @@ impl Config {
 
     /// Parses the file's text; the error is one line.
     pub fn parse(text: &str) -> Result<Self, String> {
-        toml::from_str(text).map_err(|e: toml::de::Error| {
+        let config: Self = toml::from_str(text).map_err(|e: toml::de::Error| {
             let line = e
                 .span()
                 .and_then(|span| text.get(..span.start))
                 .map_or(1, |before| before.matches('\n').count() + 1);
             let message = e.message().replace('\n', " ");
             format!("line {line}: {message}")
-        })
+        })?;
+        if let Some(forwarded) = &config.console.forwarded
+            && (http::HeaderName::try_from(&forwarded.header).is_err() || forwarded.from.is_empty())
+        {
+            return Err(
+                "[console.forwarded] needs a header's name and at least one address in `from`"
+                    .to_owned(),
+            );
+        }
+        Ok(config)
     }
 
     /// A configuration with everything below one folder.
@@ -251,5 +273,20 @@ mod tests {
             "{error}"
         );
         assert!(!error.contains('\n'), "{error}");
+    }
+
+    #[test]
+    fn a_proxy_is_named_with_its_header_and_its_address_or_not_at_all() {
+        let parse = |section: &str| Config::parse(&format!("data = \"x\"\n{section}"));
+        let named = "[console.forwarded]\nheader = \"x-forwarded-for\"\nfrom = [\"10.0.0.2\"]\n";
+        assert!(parse(named).unwrap().console.forwarded.is_some());
+        for (whole, lacking) in [
+            ("10.0.0.2", "a proxy"),
+            ("\"10.0.0.2\"", ""),
+            ("x-f", "x f"),
+        ] {
+            let refused = parse(&named.replace(whole, lacking)).unwrap_err();
+            assert!(!refused.is_empty() && !refused.contains('\n'), "{refused}");
+        }
     }
 }

@@ -3,23 +3,28 @@
 //! A private sealing key is whole in memory only twice: when it is made and split, and when k
 //! officers together let shares be made anew. It is never written.
 
+mod holders;
+mod quarter;
+
 use std::collections::HashMap;
 
-use jiff::civil;
-use jiff::tz::TimeZone;
-use proto::dsse::Envelope;
-use proto::keys::SealingKey;
-use proto::{KeyId, Millis, StaffId};
+use proto::dsse::{Document as _, Envelope};
+use proto::keys::{self, SealingKey};
+use proto::{Hash32, KeyId, Millis, StaffId};
 use serde::{Deserialize, Serialize};
 use store::{KeyShare, NewStaff, OfficerKey, SealingKeyRow, StaffRole, Tenant};
 
 use crate::Recorder;
 use crate::error::{Error, Result};
-use crate::keys::officer::{self, LockedKey};
+use crate::keys::officer::{self, LockedKey, OfficerKeyError};
 use crate::keys::shares::{self, Holder, Share};
 use crate::keys::{Passphrase, PrivateKey};
 use crate::log::What;
 use crate::password;
+use crate::terminal::escape;
+use holders::holders;
+pub use holders::is_signed;
+use quarter::Quarter;
 
 /// A sealing key that waits for the signature of the tenant's root. Nothing in it is secret: the
 /// shares are sealed to the officers.
@@ -38,6 +43,10 @@ pub struct PreparedKey {
 pub struct PreparedShare {
     /// Whose.
     pub officer: StaffId,
+    /// The officer's name for signing in.
+    pub sign_in: String,
+    /// SHA-256 of the officer's public key, to be compared by whoever signs.
+    pub key: Hash32,
     /// HPKE to the officer's key.
     #[serde(with = "proto::bytes::base64")]
     pub sealed: Vec<u8>,
@@ -72,17 +81,19 @@ pub async fn add_officer(
             crate::keys::passphrase::PASSPHRASE_MIN
         )));
     }
-    // Before anything is written: can the keys be opened at all?
+    // Before anything is written: can the keys be opened at all, and shared again?
     let opened = open_all(recorder, tenant, unlocking).await?;
+    holders(recorder, tenant).await?;
     let id = StaffId::random(&mut recorder.rng());
     let (passphrase, password) = (new.passphrase.clone(), new.password.clone());
+    let secret = recorder.keys.password_secret(tenant.id(), id);
     let (locked, phc) = recorder
         .one_at_a_time
         .run(move || {
             let rng = &mut crate::entropy::system();
             Ok::<_, Error>((
                 officer::generate(&passphrase, rng)?,
-                password::hash(&password, rng)?,
+                password::hash_bound(&password, &secret, rng)?,
             ))
         })
         .await??;
@@ -97,10 +108,16 @@ pub async fn add_officer(
             created: now.whole_seconds(),
         })
         .await?;
+    let statement = keys::OfficerKey {
+        tenant: tenant.id(),
+        officer: id,
+        public_key: locked.public,
+    };
     tenant
         .put_officer_key(&OfficerKey {
             officer: id,
             public_key: locked.public,
+            statement: Some(statement.sign(recorder.keys.signing())?),
             sealed_private: locked.locked,
             created: now.whole_seconds(),
         })
@@ -137,7 +154,8 @@ pub async fn prepare(
     let threshold = threshold
         .or(newest.map(|key| key.threshold))
         .unwrap_or(shares::THRESHOLD_MIN);
-    let holders = holders(tenant).await?;
+    let officers = holders(recorder, tenant).await?;
+    let holders: Vec<Holder> = officers.iter().map(|(_, holder)| *holder).collect();
     if holders.len() < usize::from(threshold) {
         return Err(Error::refused(format!(
             "{threshold} officers are to open together and there are {}: add officers first (`recorder officer add`)",
@@ -177,11 +195,26 @@ pub async fn prepare(
     let sealed = shares::split(&key, threshold, &holders, tenant.id(), statement.key, rng)?;
     Ok(PreparedKey {
         statement,
-        shares: sealed
+        shares: officers
             .into_iter()
-            .map(|(officer, sealed)| PreparedShare { officer, sealed })
+            .zip(sealed)
+            .map(|((officer, holder), (_, sealed))| PreparedShare {
+                officer: holder.officer,
+                sign_in: officer.sign_in,
+                key: holder.public.fingerprint(),
+                sealed,
+            })
             .collect(),
     })
+}
+
+/// Says in the log with which root the client was made: once, however often it is asked.
+pub async fn tenant_made(recorder: &Recorder, tenant: &Tenant) -> Result<()> {
+    let what = What::TenantMade {
+        root: tenant.info().root_key.fingerprint(),
+    };
+    let id = format!("tenant-{}", tenant.id());
+    recorder.log_as(tenant, id, what).await.map(drop)
 }
 
 /// Installs a sealing key, if the pinned root has signed it.
@@ -204,6 +237,20 @@ pub async fn install(
     if key.threshold < shares::THRESHOLD_MIN || usize::from(key.shares) != prepared.len() {
         return Err(Error::refused("the shares do not fit the signed statement"));
     }
+    let officers = holders(recorder, tenant).await?;
+    let theirs = |share: &PreparedShare| {
+        let known = |(_, h): &(_, Holder)| {
+            h.officer == share.officer && h.public.fingerprint() == share.key
+        };
+        officers.iter().any(known)
+    };
+    if !prepared.iter().all(theirs) {
+        return Err(Error::refused(
+            "a share is sealed to a key that is no officer's: prepare the sealing key again",
+        ));
+    }
+    // Says with which root the client began, if a stop right after that kept it from being said.
+    tenant_made(recorder, tenant).await?;
     tenant
         .put_sealing_key(
             envelope,
@@ -219,6 +266,7 @@ pub async fn install(
         public_key: key.public_key.fingerprint(),
         threshold: key.threshold,
         officers: prepared.iter().map(|s| s.officer).collect(),
+        holders: prepared.iter().map(|s| s.key).collect(),
     };
     recorder
         .log_as(tenant, format!("key-{}", key.key), what)
@@ -226,7 +274,8 @@ pub async fn install(
     Ok(key)
 }
 
-/// The officer's private key, if the passphrase is right.
+/// The officer's private key, if the passphrase is right. A wrong one stands in the log, and few are
+/// tried.
 pub async fn unlock(
     recorder: &Recorder,
     tenant: &Tenant,
@@ -242,10 +291,28 @@ pub async fn unlock(
         locked: row.sealed_private,
     };
     let passphrase = passphrase.clone();
-    Ok(recorder
+    let now = recorder.now();
+    recorder.passphrases.take(tenant.id(), officer, now)?;
+    let opened = recorder
         .one_at_a_time
         .run(move || locked.unlock(&passphrase))
-        .await??)
+        .await?;
+    match opened {
+        Ok(key) => {
+            recorder.passphrases.right(tenant.id(), officer);
+            Ok(key)
+        }
+        Err(error) => {
+            let what = What::PassphraseRefused { officer };
+            recorder.log(tenant, what).await?;
+            match (error, tenant.staff_member(officer).await?) {
+                (OfficerKeyError::WrongPassphrase, Some(staff)) => Err(Error::WrongPassphrase {
+                    whose: escape(&staff.sign_in),
+                }),
+                (error, _) => Err(error.into()),
+            }
+        }
+    }
 }
 
 /// The officer's shares of these keys. A key that they hold no share of is left out.
@@ -265,6 +332,30 @@ pub async fn shares_of(
         }
     }
     Ok(out)
+}
+
+/// So long before the newest sealing key is due, its successor is asked for.
+const AHEAD: i64 = 30 * 86_400_000;
+
+/// Which sealing key a client is without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanting {
+    /// Any at all.
+    First,
+    /// The one of this quarter: the last one was due then, and is still used.
+    Overdue(Millis),
+    /// The next one: the last one is due then, and soon.
+    Next(Millis),
+}
+
+/// What is to be done about a client's sealing keys, if anything.
+pub fn wanting(keys: &[SealingKey], now: Millis) -> Option<Wanting> {
+    match keys.iter().map(|key| key.not_after).max() {
+        None => Some(Wanting::First),
+        Some(last) if last <= now => Some(Wanting::Overdue(last)),
+        Some(last) if last.plus(-AHEAD) <= now => Some(Wanting::Next(last)),
+        Some(_) => None,
+    }
 }
 
 /// The tenant's sealing keys that its root has signed, the newest first.
@@ -319,7 +410,11 @@ async fn split_all(
     opened: Vec<(SealingKey, PrivateKey)>,
     unlocking: &[Unlocking],
 ) -> Result<()> {
-    let holders = holders(tenant).await?;
+    let holders: Vec<Holder> = holders(recorder, tenant)
+        .await?
+        .into_iter()
+        .map(|(_, holder)| holder)
+        .collect();
     for (key, whole) in opened {
         let rng = &mut recorder.rng();
         let sealed = shares::split(&whole, key.threshold, &holders, tenant.id(), key.key, rng)?;
@@ -330,23 +425,11 @@ async fn split_all(
             key: key.key,
             by: unlocking.iter().map(|(officer, _)| *officer).collect(),
             officers: holders.iter().map(|h| h.officer).collect(),
+            holders: holders.iter().map(|h| h.public.fingerprint()).collect(),
         };
         recorder.log(tenant, what).await?;
     }
     Ok(())
-}
-
-async fn holders(tenant: &Tenant) -> Result<Vec<Holder>> {
-    let officers = tenant.officers().await?;
-    Ok(officers
-        .into_iter()
-        .filter_map(|o| {
-            o.public_key.map(|public| Holder {
-                officer: o.id,
-                public,
-            })
-        })
-        .collect())
 }
 
 fn rows(key: KeyId, shares: impl IntoIterator<Item = (StaffId, Vec<u8>)>) -> Vec<KeyShare> {
@@ -367,72 +450,5 @@ pub fn too_few(have: usize, need: usize) -> Error {
         have,
         need,
         missing: need.saturating_sub(have),
-    }
-}
-
-/// A calendar quarter, UTC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Quarter {
-    year: i16,
-    quarter: i8,
-}
-
-impl Quarter {
-    fn at(at: Millis) -> Self {
-        let date = jiff::Timestamp::from_millisecond(at.0)
-            .unwrap_or_default()
-            .to_zoned(TimeZone::UTC)
-            .date();
-        Self {
-            year: date.year(),
-            quarter: (date.month() - 1) / 3 + 1,
-        }
-    }
-
-    fn next(self) -> Self {
-        if self.quarter == 4 {
-            Self {
-                year: self.year.saturating_add(1),
-                quarter: 1,
-            }
-        } else {
-            Self {
-                quarter: self.quarter + 1,
-                ..self
-            }
-        }
-    }
-
-    fn name(self) -> String {
-        format!("{}Q{}", self.year, self.quarter)
-    }
-
-    fn begins(self) -> Millis {
-        let first = civil::Date::new(self.year, (self.quarter - 1) * 3 + 1, 1).unwrap_or_default();
-        let at = first
-            .to_zoned(TimeZone::UTC)
-            .map(|zoned| zoned.timestamp().as_millisecond());
-        Millis(at.unwrap_or_default())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_quarter_begins_and_ends_where_the_calendar_says() {
-        let at = Millis(1_795_000_000_000); // 2026-11-18
-        let quarter = Quarter::at(at);
-        assert_eq!(quarter.name(), "2026Q4");
-        assert_eq!(
-            crate::clock::shown(quarter.begins()),
-            "2026-10-01T00:00:00Z"
-        );
-        assert_eq!(quarter.next().name(), "2027Q1");
-        assert_eq!(
-            crate::clock::shown(quarter.next().begins()),
-            "2027-01-01T00:00:00Z"
-        );
     }
 }

@@ -17,6 +17,12 @@ pub enum Error {
     /// An officer's key.
     #[error(transparent)]
     Officer(#[from] crate::keys::officer::OfficerKeyError),
+    /// The passphrase is wrong, or the stored key was altered: the two cannot be told apart.
+    #[error("the passphrase of {whose}'s key is wrong")]
+    WrongPassphrase {
+        /// The officer's name for signing in; harmless to a terminal.
+        whose: String,
+    },
     /// Shares of a sealing key.
     #[error(transparent)]
     Share(#[from] crate::keys::shares::ShareError),

@@ -7,6 +7,7 @@
 //! - [`command`] is everything that can be asked for, [`cli`] and [`socket`] the ways to ask;
 //! - [`console`] is the same for officers, in a browser: pages on the modules above.
 
+pub mod attempts;
 pub mod bundle;
 pub mod cases;
 pub mod cli;

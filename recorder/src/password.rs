@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
+use argon2::{Algorithm, Argon2, Params, Version};
 use rand_core::CryptoRng;
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::timeout;
@@ -68,6 +68,44 @@ pub fn hash(password: &Passphrase, rng: &mut impl CryptoRng) -> Result<String> {
         .map_err(|_| Error::refused("this password cannot be used"))
 }
 
+/// As [`hash`], bound to a secret that is not in the database: whoever writes a row cannot make one
+/// that lets them in.
+pub fn hash_bound(
+    password: &Passphrase,
+    secret: &[u8; 32],
+    rng: &mut impl CryptoRng,
+) -> Result<String> {
+    let refused = || Error::refused("this password cannot be used");
+    let mut salt = [0; 16];
+    rng.fill_bytes(&mut salt);
+    bound(secret)
+        .and_then(|argon2| {
+            let phc = argon2.hash_password_with_salt(password.expose().as_bytes(), &salt);
+            phc.ok().map(|phc: PasswordHash| phc.to_string())
+        })
+        .ok_or_else(refused)
+}
+
+/// Whether `password` is the one that `phc` was made of, under the same secret.
+pub fn verify_bound(password: &Passphrase, phc: &str, secret: &[u8; 32]) -> bool {
+    let (Ok(phc), Some(argon2)) = (PasswordHash::new(phc), bound(secret)) else {
+        return false;
+    };
+    argon2
+        .verify_password(password.expose().as_bytes(), &phc)
+        .is_ok()
+}
+
+fn bound(secret: &[u8; 32]) -> Option<Argon2<'_>> {
+    Argon2::new_with_secret(
+        secret,
+        Algorithm::default(),
+        Version::default(),
+        Params::default(),
+    )
+    .ok()
+}
+
 /// Whether `password` is the one that `phc` was made of.
 pub fn verify(password: &Passphrase, phc: &str) -> bool {
     PasswordHash::new(phc).is_ok_and(|phc| {
@@ -90,5 +128,15 @@ mod tests {
         assert!(verify(&right, &phc));
         assert!(!verify(&Passphrase::new("a good long two".into()), &phc));
         assert!(!verify(&right, "not a hash"));
+    }
+
+    #[test]
+    fn a_hash_that_was_made_without_the_secret_lets_nobody_in() {
+        let right = Passphrase::new("a good long one".into());
+        let phc = hash_bound(&right, &[7; 32], &mut system()).unwrap();
+        assert!(verify_bound(&right, &phc, &[7; 32]));
+        assert!(!verify_bound(&right, &phc, &[8; 32]));
+        let by_hand = hash(&right, &mut system()).unwrap();
+        assert!(!verify_bound(&right, &by_hand, &[7; 32]));
     }
 }

@@ -1,9 +1,10 @@
 //! The recorder as a whole: what it opens, and what every command, page and loop works on.
 
-use proto::{Millis, PublicKey};
+use proto::{Millis, PublicKey, TenantId};
 use rand_core::CryptoRng;
 use store::{Store, StoreConfig, Tenant};
 
+use crate::attempts::{Passphrases, Refusals, Refused};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::console::allowance::Allowance;
@@ -42,6 +43,10 @@ pub struct Recorder {
     pub sign_in_queue: SignInQueue,
     /// How often somebody may try to sign in.
     pub sign_ins: Allowance,
+    /// Sign-ins that were refused, until they stand in the log.
+    pub refusals: Refusals,
+    /// Passphrases that were tried.
+    pub passphrases: Passphrases,
 }
 
 impl Recorder {
@@ -49,14 +54,23 @@ impl Recorder {
     pub async fn open(config: Config, clock: Clock) -> Result<Self> {
         let keys = KeyRing::open(&config.keys())?;
         let store = Store::open(&StoreConfig::new(config.store_url())).await?;
-        let published = store.control().recorder_key().await?;
-        if published.is_some_and(|key| key != keys.public()) {
-            return Err(Error::refused(
-                "the recorder's key is another than the one in the control plane: correct `keys` or `store` in the configuration",
-            ));
+        match store.control().recorder_key().await? {
+            Some(key) if key == keys.public() => {}
+            Some(_) => {
+                return Err(Error::refused(
+                    "the recorder's key is another than the one in the control plane: correct `folder` under [keys] or `url` under [store]",
+                ));
+            }
+            None => {
+                return Err(Error::refused(format!(
+                    "the store {} holds no recorder's key, so these are not its rows: correct `url` under [store] (or, where `recorder init` was cut short, remove {} and run it again)",
+                    url_shown(&config.store_url()),
+                    config.keys().display()
+                )));
+            }
         }
         let vault = Vault::open(&config.vault())?;
-        let log = Log::new(keys.signing().clone());
+        let log = Log::new(keys.signing().clone(), keys.heads());
         Ok(Self {
             config,
             store,
@@ -69,6 +83,8 @@ impl Recorder {
             one_at_a_time: OneAtATime::default(),
             sign_in_queue: SignInQueue::default(),
             sign_ins: Allowance::default(),
+            refusals: Refusals::default(),
+            passphrases: Passphrases::default(),
         })
     }
 
@@ -110,6 +126,31 @@ impl Recorder {
         Ok(id)
     }
 
+    /// Writes refused sign-ins into the logs: those of an hour, or everything before a stop. What
+    /// cannot be written is counted on, and holds up no other client's.
+    pub async fn log_refusals(&self, everything: bool) {
+        for (client, refused) in self.refusals.due(self.now(), everything) {
+            if let Err(error) = self.log_refused(client, refused).await {
+                tracing::error!(%error, %client, "refused sign-ins could not be written into the log");
+                self.refusals.put_back(client, refused);
+            }
+        }
+    }
+
+    async fn log_refused(&self, client: TenantId, refused: Refused) -> Result<()> {
+        let tenant = match self.store.tenant(client).await {
+            Ok(tenant) => tenant,
+            // A client that is gone has no log any more.
+            Err(store::StoreError::NoSuchTenant) => return Ok(()),
+            Err(other) => return Err(other.into()),
+        };
+        let what = What::SignInsRefused {
+            since: refused.since,
+            times: refused.times,
+        };
+        self.log(&tenant, what).await.map(drop)
+    }
+
     /// Whose word counts for a tenant's recordings.
     pub async fn trust(&self, tenant: &Tenant) -> Result<Trust> {
         let nodes = self.store.control().nodes().await?;
@@ -136,7 +177,39 @@ impl Recorder {
     }
 }
 
+/// Where the rows are, without a password.
+fn url_shown(url: &str) -> String {
+    // What follows may name a password too.
+    let url = url.split_once('?').map_or(url, |(place, _)| place);
+    match url.split_once("://").zip(url.rsplit_once('@')) {
+        Some(((scheme, _), (_, place))) => format!("{scheme}://…@{place}"),
+        None => url.to_owned(),
+    }
+}
+
 /// An id that nothing else has.
 pub fn fresh_id(rng: &mut impl CryptoRng) -> String {
     proto::EventId::random(rng).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_is_shown_without_its_password_wherever_the_url_has_it() {
+        for (url, shown) in [
+            (
+                "postgres://desk:secret@db.example/rows?sslmode=require",
+                "postgres://…@db.example/rows",
+            ),
+            (
+                "postgres:///rows?user=desk&password=s@cret",
+                "postgres:///rows",
+            ),
+            ("sqlite:/var/lib/vestibule", "sqlite:/var/lib/vestibule"),
+        ] {
+            assert_eq!(url_shown(url), shown);
+        }
+    }
 }

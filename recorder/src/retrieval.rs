@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proto::dsse::Envelope;
 use proto::notice::Modality;
-use proto::{CaseId, KeyId, RecordingId, StaffId};
+use proto::{CaseId, Hash32, KeyId, RecordingId, StaffId};
 use seal::manifest::{Manifest, Track};
 use seal::{Recipient, WrapInfo};
 use store::{Case, StoredWrap, Tenant};
@@ -25,6 +25,7 @@ use crate::inspect::{Finding, Source, Trust, statement, walk};
 use crate::keys::PrivateKey;
 use crate::keys::shares::{self, Share};
 use crate::log::What;
+use crate::log::announced::{Announced, Announcement};
 use crate::open::part::{self, EpochKeys};
 use crate::open::unwrap;
 use crate::transcript::{self, Line};
@@ -78,14 +79,16 @@ pub async fn open(
         tenant: tenant.id(),
         recording,
     };
+    let kept = tenant.recording(recording).await?;
+    let kept = kept.and_then(|kept| kept.manifest);
     let (manifest_envelope, manifest) = source
         .envelope::<Manifest>(MANIFEST)
         .await?
-        .map_err(|finding| Error::refused(format!("nothing can be opened: {finding}")))?;
+        .map_err(|finding| nothing(&finding, kept))?;
     let (placement_envelope, placement) = source
         .envelope::<Placement>(PLACEMENT)
         .await?
-        .map_err(|finding| Error::refused(format!("nothing can be opened: {finding}")))?;
+        .map_err(|finding| nothing(&finding, None))?;
     if let Some(why) = statement::unbelievable(
         &manifest_envelope,
         &manifest,
@@ -93,9 +96,7 @@ pub async fn open(
         recording,
         &trust,
     ) {
-        return Err(Error::refused(format!(
-            "nothing can be opened: manifest: {why}"
-        )));
+        return Err(nothing(&Finding::manifest(why), kept));
     }
     let mut damage = statement::manifest(
         &manifest_envelope,
@@ -121,19 +122,24 @@ pub async fn open(
     let (held, officers) = gather_shares(recorder, tenant, &case, &manifest).await?;
 
     // From here on it is on record, whatever happens.
-    let opening = recorder
-        .log(
-            tenant,
-            What::Opening {
-                case: case.id,
-                recording,
-                officers: officers.clone(),
-                purpose: purpose.to_owned(),
-            },
-        )
+    let announcement = Announcement {
+        case: case.id,
+        recording,
+        officers: &officers,
+        purpose,
+    };
+    let announced = recorder
+        .log
+        .announce(tenant, announcement, recorder.now(), &mut recorder.rng())
         .await?;
+    let opening = announced.id().to_owned();
     drop(step);
-    let opened = open_tracks(recorder, tenant, &source, &manifest, &placement, &held).await;
+    let sealed = Sealed {
+        source: &source,
+        manifest: &manifest,
+        placement: &placement,
+    };
+    let opened = open_tracks(recorder, tenant, &announced, &sealed, &held).await;
     match opened {
         Ok((lines, keys, more)) => {
             damage.extend(more);
@@ -156,6 +162,17 @@ pub async fn open(
             Err(error)
         }
     }
+}
+
+/// What opening begins with is not there, or not to be believed. The manifest that was kept is known
+/// by its hash, wherever a copy of it is found.
+fn nothing(finding: &Finding, kept: Option<Hash32>) -> Error {
+    let hint = kept.map_or_else(String::new, |hash| {
+        format!(
+            "; put back the {MANIFEST} that was kept, from a copy of the vault or an earlier bundle: the file's SHA-256 is {hash}"
+        )
+    });
+    Error::refused(format!("nothing can be opened: {finding}{hint}"))
 }
 
 /// Says in the log that an announced opening came to nothing.
@@ -225,14 +242,25 @@ async fn gather_shares(
     Ok((held, officers.into_iter().collect()))
 }
 
+/// What is there of a recording before anything is opened.
+struct Sealed<'a> {
+    source: &'a Source<'a>,
+    manifest: &'a Manifest,
+    placement: &'a Placement,
+}
+
 async fn open_tracks(
     recorder: &Recorder,
     tenant: &Tenant,
-    source: &Source<'_>,
-    manifest: &Manifest,
-    placement: &Placement,
+    announced: &Announced,
+    sealed: &Sealed<'_>,
     held: &BTreeMap<KeyId, Held>,
 ) -> Result<(Vec<Line>, Vec<DataKey>, Vec<Finding>)> {
+    let Sealed {
+        source,
+        manifest,
+        placement,
+    } = *sealed;
     let mut whole = BTreeMap::new();
     for (id, held) in held {
         let key = shares::combine(&held.shares, held.threshold, &held.public)?;
@@ -249,7 +277,7 @@ async fn open_tracks(
             )));
             continue;
         }
-        let mut keys = epoch_keys(recorder, manifest, track, &wraps, &whole)?;
+        let mut keys = epoch_keys(recorder, announced, manifest, track, (&wraps, &whole))?;
         let first = DataKey::of_track(track.track, &keys);
         let mut touched = BTreeSet::new();
         let opened = walk::track(source, manifest, placement, track, |header, bytes, hash| {
@@ -272,10 +300,10 @@ async fn open_tracks(
 /// The data key of each epoch of a track, or why there is none.
 fn epoch_keys(
     recorder: &Recorder,
+    announced: &Announced,
     manifest: &Manifest,
     track: &Track,
-    wraps: &[StoredWrap],
-    whole: &BTreeMap<KeyId, PrivateKey>,
+    (wraps, whole): (&[StoredWrap], &BTreeMap<KeyId, PrivateKey>),
 ) -> Result<EpochKeys> {
     let mut keys = BTreeMap::new();
     for epoch in &track.epochs {
@@ -302,7 +330,9 @@ fn epoch_keys(
                     wrap.generation
                 )),
                 Some(intake) => unwrap::intake(&wrap.wrap, &info, wrap.generation, &intake)
-                    .and_then(|inner| unwrap::tenant(&inner, &info, whole, &epoch.commitment))
+                    .and_then(|inner| {
+                        unwrap::tenant(announced, &inner, &info, whole, &epoch.commitment)
+                    })
                     .map_err(|e| e.to_string()),
             },
         };

@@ -9,19 +9,25 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::Recorder;
+use crate::clock::shown;
 use crate::console;
+use crate::custody::{self, Wanting};
 use crate::error::{Error, Result};
 use crate::intake::{Intake, rotate};
 use crate::lock::Lock;
 use crate::socket;
+use crate::terminal::escape;
 
 /// How long open requests may take after the stop.
 const DRAIN: Duration = Duration::from_secs(10);
 /// How often old generations and unlocked shares are looked at.
 const UPKEEP_MS: i64 = 60_000;
+/// How often it is said that a client's next sealing key is not there.
+const REMIND_MS: i64 = 86_400_000;
 
 /// Runs until `stop`. The lock is held for as long.
 pub async fn serve(recorder: Recorder, lock: Lock, stop: CancellationToken) -> Result<()> {
+    crate::intake::readable(&recorder.config.spool())?;
     let listen = recorder.config.console.listen;
     let listener = TcpListener::bind(listen).await.map_err(|e| {
         Error::refused(format!(
@@ -59,6 +65,7 @@ pub async fn serve(recorder: Recorder, lock: Lock, stop: CancellationToken) -> R
     if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {
         tracing::warn!("some requests did not end in time");
     }
+    recorder.log_refusals(true).await;
     recorder.store.close().await;
     drop(lock);
     tracing::info!("recorder stopped");
@@ -69,6 +76,7 @@ pub async fn serve(recorder: Recorder, lock: Lock, stop: CancellationToken) -> R
 async fn follow(recorder: Arc<Recorder>, intake: Arc<Mutex<Intake>>, stop: CancellationToken) {
     let every = Duration::from_millis(recorder.config.intake.every_ms.max(20));
     let mut upkeep = recorder.now();
+    let mut remind = upkeep;
     let mut failing = false;
     loop {
         match pass(&recorder, &intake).await {
@@ -80,11 +88,21 @@ async fn follow(recorder: Arc<Recorder>, intake: Arc<Mutex<Intake>>, stop: Cance
                 failing = true;
             }
         }
-        if upkeep <= recorder.now() && !failing {
-            upkeep = recorder.now().plus(UPKEEP_MS);
-            recorder.unlocked.sweep(recorder.now());
+        let now = recorder.now();
+        if upkeep <= now && !failing {
+            upkeep = now.plus(UPKEEP_MS);
+            recorder.unlocked.sweep(now);
+            recorder.log_refusals(false).await;
             if let Err(error) = keep_intake_keys(&recorder, &intake).await {
                 tracing::error!(%error, "the intake key's upkeep failed; it goes on trying");
+            }
+            if remind <= now {
+                match remind_of_keys(&recorder).await {
+                    Ok(()) => remind = now.plus(REMIND_MS),
+                    Err(error) => {
+                        tracing::error!(%error, "the sealing keys could not be looked at");
+                    }
+                }
             }
         }
         tokio::select! {
@@ -131,6 +149,32 @@ async fn keep_intake_keys(recorder: &Recorder, intake: &Mutex<Intake>) -> Result
     rotate::rewrap(recorder).await?;
     for generation in rotate::destroy_unneeded(recorder, &in_spools).await? {
         tracing::info!(generation, "intake key destroyed");
+    }
+    Ok(())
+}
+
+/// Says whose next sealing key is not there: its root is kept apart, and signing takes people.
+async fn remind_of_keys(recorder: &Recorder) -> Result<()> {
+    for tenant in recorder.store.tenants().await? {
+        let keys = custody::verified_keys(&tenant).await?;
+        let Some(wanting) = custody::wanting(&keys, recorder.now()) else {
+            continue;
+        };
+        let client = escape(&tenant.info().slug);
+        let todo = "make the next one: `recorder key rotate`";
+        match wanting {
+            Wanting::First => {
+                tracing::warn!(%client, "there is no sealing key; what must be recorded is refused: add officers, then `recorder key rotate`");
+            }
+            Wanting::Overdue(since) => {
+                let since = shown(since);
+                tracing::warn!(%client, %since, "the newest sealing key is past its quarter and still used; {todo}");
+            }
+            Wanting::Next(due) => {
+                let due = shown(due);
+                tracing::warn!(%client, %due, "the newest sealing key is due soon and the next one is not there; {todo}");
+            }
+        }
     }
     Ok(())
 }

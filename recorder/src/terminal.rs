@@ -18,6 +18,11 @@ pub fn escape(text: &str) -> String {
     out
 }
 
+/// "1 recording", "2 recordings".
+pub fn count(n: usize, one: &str) -> String {
+    format!("{n} {one}{}", if n == 1 { "" } else { "s" })
+}
+
 /// Control characters, and those that change direction or show nothing.
 pub fn is_misleading(c: char) -> bool {
     c.is_control()

@@ -7,13 +7,14 @@ use data_encoding::BASE64;
 use proto::event::{ChatEvent, LeaveReason, Role};
 use proto::{CaseId, EpochNo, Hash32, Millis, ParticipantId, RecordingId, TrackNo};
 use seal::PartHeader;
-use seal::manifest::{Ending, Manifest};
+use seal::manifest::{Cause, Ending, Gap, Manifest};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::bundle::names;
 use crate::clock::{shown, shown_exactly};
 use crate::inspect::Finding;
+use crate::terminal::{escape, is_misleading};
 
 /// One opened part. Holds what somebody said: no `Debug`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +101,26 @@ pub fn jsonl(lines: &[Line]) -> Result<Vec<u8>, serde_json::Error> {
     Ok(out)
 }
 
+/// For a terminal: a line each, in the words of the page.
+pub fn plain(lines: &[Line], manifest: &Manifest) -> Vec<String> {
+    let people = people(lines, manifest);
+    let plain = |line: &Line| {
+        let (name, role) = who(line, &people);
+        let what = match &line.event {
+            ChatEvent::Said { text, .. } => text.as_str(),
+            other => note(other),
+        };
+        format!(
+            "{:>4}  {}  {role:<7}  {}  {}",
+            line.n,
+            line.time,
+            escape(&name),
+            escape(what)
+        )
+    };
+    lines.iter().map(plain).collect()
+}
+
 /// What the page says besides the conversation.
 #[derive(Clone)]
 pub struct Heading<'a> {
@@ -125,7 +146,7 @@ pub fn page(
     let page = Page {
         style: STYLE,
         style_hash: BASE64.encode(&Sha256::digest(STYLE)),
-        client: heading.client,
+        client: escape(heading.client),
         recording: manifest.recording,
         session: manifest.session.to_string(),
         case: heading.case,
@@ -134,9 +155,10 @@ pub fn page(
         started: shown(manifest.started),
         ended: shown(manifest.ended),
         ending: ending(&manifest.ending),
+        gaps: gaps(manifest),
         keep_min: shown(manifest.policy.keep_min),
         keep_max: shown(manifest.policy.keep_max),
-        damage: heading.damage.to_vec(),
+        damage: heading.damage.iter().map(|what| escape(what)).collect(),
         rows: lines.iter().map(|line| row(line, &people)).collect(),
     };
     page.render()
@@ -147,13 +169,41 @@ pub fn ending(ending: &Ending) -> String {
     match ending {
         Ending::Clean { .. } => "ended by a participant; every track is complete".to_owned(),
         Ending::Abandoned {} => "nobody came back; nothing is missing before that".to_owned(),
-        Ending::Truncated { places, .. } => {
+        Ending::Expired {} => {
+            "it had lasted as long as a session may; nothing is missing before that".to_owned()
+        }
+        Ending::Truncated { cause, places } => {
             let places: Vec<String> = places
                 .iter()
                 .map(|p| format!("track {} after part {}", p.track, p.seq))
                 .collect();
-            format!("breaks off: {}", places.join(", "))
+            format!("breaks off ({}): {}", why(*cause), places.join(", "))
         }
+    }
+}
+
+/// The times in which it was not recorded, each in words.
+pub fn gaps(manifest: &Manifest) -> Vec<String> {
+    let gap = |gap: &Gap| {
+        let of = gap
+            .track
+            .map_or_else(String::new, |track| format!("track {track}, "));
+        format!(
+            "{of}{} to {}: {}",
+            shown(gap.from),
+            shown(gap.to),
+            why(gap.cause)
+        )
+    };
+    manifest.gaps.iter().map(gap).collect()
+}
+
+fn why(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Restart => "the relay stopped",
+        Cause::DiskFull => "its disk was full",
+        Cause::DiskFailed => "its disk failed",
+        Cause::Damage => "the spool was damaged",
     }
 }
 
@@ -164,7 +214,7 @@ const STYLE: &str = include_str!("../templates/transcript.css");
 struct Page<'a> {
     style: &'a str,
     style_hash: String,
-    client: &'a str,
+    client: String,
     recording: RecordingId,
     session: String,
     case: CaseId,
@@ -173,6 +223,7 @@ struct Page<'a> {
     started: String,
     ended: String,
     ending: String,
+    gaps: Vec<String>,
     keep_min: String,
     keep_max: String,
     damage: Vec<String>,
@@ -184,12 +235,45 @@ struct Row {
     n: u64,
     time: String,
     clock: String,
-    who: String,
+    who: Vec<Piece>,
     role: &'static str,
-    said: Option<String>,
-    note: String,
+    said: Option<Vec<Piece>>,
+    note: &'static str,
     place: String,
 }
+
+/// A run of text, or the name of one character that is not shown as itself.
+struct Piece {
+    text: String,
+    sign: bool,
+}
+
+/// What somebody wrote, with every character named that would turn a line around, move what follows
+/// or show nothing. `kept` are those that are meant.
+fn pieces(text: &str, kept: &[char]) -> Vec<Piece> {
+    let mut pieces: Vec<Piece> = Vec::new();
+    for c in text.chars() {
+        if is_misleading(c) && !kept.contains(&c) {
+            pieces.push(Piece {
+                text: format!("U+{:04X}", u32::from(c)),
+                sign: true,
+            });
+        } else if let Some(Piece { text, sign: false }) = pieces.last_mut() {
+            text.push(c);
+        } else {
+            pieces.push(Piece {
+                text: c.to_string(),
+                sign: false,
+            });
+        }
+    }
+    pieces
+}
+
+/// Of several lines; what joins letters and small pictures belongs to how they are written.
+const SAID: &[char] = &['\n', '\t', '\u{200c}', '\u{200d}'];
+/// Of one line.
+const NAME: &[char] = &['\u{200c}', '\u{200d}'];
 
 fn people(lines: &[Line], manifest: &Manifest) -> BTreeMap<ParticipantId, (String, Role)> {
     let mut names: BTreeMap<_, _> = manifest
@@ -211,28 +295,45 @@ fn people(lines: &[Line], manifest: &Manifest) -> BTreeMap<ParticipantId, (Strin
     names
 }
 
-fn row(line: &Line, names: &BTreeMap<ParticipantId, (String, Role)>) -> Row {
-    let (name, role) = names
+/// What somebody is called, by their id where they have no name, and what they are.
+fn who(line: &Line, people: &BTreeMap<ParticipantId, (String, Role)>) -> (String, &'static str) {
+    let (name, role) = people
         .get(&line.participant)
         .map_or(("", Role::Visitor), |(name, role)| (name.as_str(), *role));
+    let name = if name.is_empty() {
+        line.participant.to_string()
+    } else {
+        name.to_owned()
+    };
     let role = match role {
         Role::Visitor => "visitor",
         Role::Agent => "agent",
     };
-    let (said, note) = match &line.event {
-        ChatEvent::Said { text, .. } => (Some(text.clone()), String::new()),
-        ChatEvent::Joined { .. } => (None, "joined".to_owned()),
-        ChatEvent::Left { reason, .. } => (
-            None,
-            match reason {
-                LeaveReason::Left => "left".to_owned(),
-                LeaveReason::Transferred => "left after handing over".to_owned(),
-                LeaveReason::Gone => "did not come back".to_owned(),
-            },
-        ),
-        ChatEvent::Asked { handover: true, .. } => (None, "handed the session on".to_owned()),
-        ChatEvent::Asked { .. } => (None, "asked a colleague in".to_owned()),
-        ChatEvent::Ended { .. } => (None, "ended the session".to_owned()),
+    (name, role)
+}
+
+/// What happened, in words; nothing where something was said.
+fn note(event: &ChatEvent) -> &'static str {
+    match event {
+        ChatEvent::Said { .. } => "",
+        ChatEvent::Joined { .. } => "joined",
+        ChatEvent::Left { reason, .. } => match reason {
+            LeaveReason::Left => "left",
+            LeaveReason::Transferred => "left after handing over",
+            LeaveReason::Gone => "did not come back",
+            LeaveReason::Expired => "was here when the session had lasted as long as one may",
+        },
+        ChatEvent::Asked { handover: true, .. } => "handed the session on",
+        ChatEvent::Asked { .. } => "asked a colleague in",
+        ChatEvent::Ended { .. } => "ended the session",
+    }
+}
+
+fn row(line: &Line, people: &BTreeMap<ParticipantId, (String, Role)>) -> Row {
+    let (name, role) = who(line, people);
+    let said = match &line.event {
+        ChatEvent::Said { text, .. } => Some(pieces(text, SAID)),
+        _ => None,
     };
     let clock = line
         .time
@@ -245,14 +346,10 @@ fn row(line: &Line, names: &BTreeMap<ParticipantId, (String, Role)>) -> Row {
         n: line.n,
         time: line.time.clone(),
         clock,
-        who: if name.is_empty() {
-            line.participant.to_string()
-        } else {
-            name.to_owned()
-        },
+        who: pieces(&name, NAME),
         role,
         said,
-        note,
+        note: note(&line.event),
         place: format!(
             "track {}, epoch {}, part {} · {}",
             line.track, line.epoch, line.seq, line.part

@@ -4,10 +4,14 @@
 //! `Debug`, so that a careless log line has nothing to show. `tests/it/telemetry.rs` holds a whole
 //! session's lines against that.
 
+mod refusals;
+
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogConfig, LogFormat};
+
+pub use refusals::Refusals;
 
 /// Sends log lines to standard error as the configuration says. Once per process.
 pub fn start_logs(config: &LogConfig) -> anyhow::Result<()> {

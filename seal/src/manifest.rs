@@ -160,12 +160,25 @@ pub struct Epoch {
 pub struct Gap {
     /// In this track; `None`: in all.
     pub track: Option<TrackNo>,
-    /// Whole seconds.
+    /// Whole seconds, rounded down.
     pub from: Millis,
-    /// Whole seconds.
+    /// Whole seconds, rounded up.
     pub to: Millis,
     /// Why.
     pub cause: Cause,
+}
+
+impl Gap {
+    /// A gap in all tracks that lies within `from` and `to`.
+    pub fn within(from: Millis, to: Millis, cause: Cause) -> Self {
+        let from = from.min(to);
+        Self {
+            track: None,
+            from: from.whole_seconds(),
+            to: to.plus(999).whole_seconds(),
+            cause,
+        }
+    }
 }
 
 /// Why something is missing.
@@ -180,8 +193,6 @@ pub enum Cause {
     DiskFailed,
     /// The spool was damaged.
     Damage,
-    /// Somebody paused the recording.
-    Paused,
 }
 
 /// How a recording ended.
@@ -195,6 +206,8 @@ pub enum Ending {
     },
     /// Nobody came back.
     Abandoned {},
+    /// It had lasted as long as a session may.
+    Expired {},
     /// It breaks off: what came after these places is not there.
     Truncated {
         /// Why.

@@ -17,6 +17,9 @@ pub struct OfficerKey {
     pub officer: StaffId,
     /// X25519.
     pub public_key: PublicKey,
+    /// The recorder's word that the public half is this officer's: check it before anything is
+    /// sealed to it. `None` where an earlier version wrote none.
+    pub statement: Option<Envelope>,
     /// The private half, encrypted under a key from the officer's passphrase.
     pub sealed_private: Vec<u8>,
     /// When it was made.
@@ -34,6 +37,8 @@ pub struct Officer {
     pub name: String,
     /// X25519; `None` until the key is made.
     pub public_key: Option<PublicKey>,
+    /// The recorder's word that it is theirs, unverified.
+    pub statement: Option<Envelope>,
 }
 
 /// A sealing key of the tenant.
@@ -67,15 +72,17 @@ impl Tenant {
             .await?
             .ok_or(StoreError::NotFound)?;
         tx.run(
-            "INSERT INTO officer_keys (officer, public_key, sealed_private, created)
-             VALUES ($1, $2, $3, $4)
+            "INSERT INTO officer_keys (officer, public_key, sealed_private, created, statement)
+             VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (officer) DO UPDATE SET public_key = excluded.public_key,
-                sealed_private = excluded.sealed_private, created = excluded.created",
+                sealed_private = excluded.sealed_private, created = excluded.created,
+                statement = excluded.statement",
             args![
                 key.officer,
                 key.public_key,
                 key.sealed_private.clone(),
-                key.created
+                key.created,
+                key.statement.clone().map(Json)
             ],
         )
         .await?;
@@ -84,7 +91,7 @@ impl Tenant {
 
     /// An officer's key pair.
     pub async fn officer_key(&self, officer: StaffId) -> Result<Option<OfficerKey>> {
-        let sql = "SELECT officer, public_key, sealed_private, created
+        let sql = "SELECT officer, public_key, sealed_private, created, statement
                    FROM officer_keys WHERE officer = $1";
         let Some(mut row) = self.row("keys.officer", sql, args![officer]).await? else {
             return Ok(None);
@@ -94,12 +101,13 @@ impl Tenant {
             public_key: row.take()?,
             sealed_private: row.take()?,
             created: row.take()?,
+            statement: row.take::<Option<Json<Envelope>>>()?.map(|found| found.0),
         }))
     }
 
     /// All officers, by name.
     pub async fn officers(&self) -> Result<Vec<Officer>> {
-        let sql = "SELECT s.id, s.sign_in, s.name, k.public_key FROM staff s
+        let sql = "SELECT s.id, s.sign_in, s.name, k.public_key, k.statement FROM staff s
                    LEFT JOIN officer_keys k ON k.officer = s.id
                    WHERE s.role = 'officer' ORDER BY s.name, s.id";
         let rows = self.rows("keys.officers", sql, []).await?;
@@ -110,6 +118,7 @@ impl Tenant {
                     sign_in: row.take()?,
                     name: row.take()?,
                     public_key: row.take()?,
+                    statement: row.take::<Option<Json<Envelope>>>()?.map(|found| found.0),
                 })
             })
             .collect()

@@ -3,6 +3,7 @@
 
 use proto::{Hash32, Millis};
 
+use crate::db::Tx;
 use crate::value::{Row, args};
 use crate::{Result, StoreError, Tenant};
 
@@ -21,6 +22,8 @@ pub struct NewLogEntry {
     pub event: Vec<u8>,
     /// The Merkle leaf hash.
     pub leaf: Hash32,
+    /// What it is about: it is found again by each.
+    pub subjects: Vec<String>,
 }
 
 /// An entry of the log.
@@ -80,7 +83,16 @@ impl Tenant {
                 ],
             )
             .await?;
-        let place = row.ok_or(StoreError::Damaged("log_entries"))?.take()?;
+        let place: u64 = row.ok_or(StoreError::Damaged("log_entries"))?.take()?;
+        // Places are indexed from the first on without a gap, so that their end says what is not.
+        let indexed = "SELECT 1 FROM log_subjects WHERE place = $1 LIMIT 1";
+        let unbroken = match place.checked_sub(1) {
+            None => true,
+            Some(before) => tx.row(indexed, args![before]).await?.is_some(),
+        };
+        if unbroken {
+            index(&mut tx, place, &entry.subjects).await?;
+        }
         tx.commit().await?;
         Ok(place)
     }
@@ -107,6 +119,34 @@ impl Tenant {
         rows.into_iter().map(read_entry).collect()
     }
 
+    /// The entries about a subject, in order.
+    pub async fn log_entries_about(&self, subject: &str) -> Result<Vec<LogEntry>> {
+        let sql = "SELECT e.place, e.id, e.kind, e.happened, e.salt, e.event, e.leaf
+                   FROM log_subjects AS s JOIN log_entries AS e ON e.place = s.place
+                   WHERE s.subject = $1 ORDER BY s.place";
+        let rows = self
+            .rows("log.about", sql, args![subject.to_owned()])
+            .await?;
+        rows.into_iter().map(read_entry).collect()
+    }
+
+    /// Entries before this place are found by their subjects. Those from here on were written by a
+    /// version that kept none: [`Self::index_log`] adds them.
+    pub async fn log_indexed(&self) -> Result<u64> {
+        let sql = "SELECT COALESCE(MAX(place) + 1, 0) FROM log_subjects";
+        let row = self.row("log.indexed", sql, []).await?;
+        row.ok_or(StoreError::Damaged("log_subjects"))?.take()
+    }
+
+    /// Adds what entries are about, by their places.
+    pub async fn index_log(&self, entries: &[(u64, Vec<String>)]) -> Result<()> {
+        let mut tx = self.tx("log.index").await?;
+        for (place, subjects) in entries {
+            index(&mut tx, *place, subjects).await?;
+        }
+        tx.commit().await
+    }
+
     /// Erases an entry's event and salt; the leaf and the tree stand.
     pub async fn erase_log_event(&self, index: u64) -> Result<()> {
         let mut tx = self.tx("log.erase").await?;
@@ -119,6 +159,8 @@ impl Tenant {
         if erased == 0 {
             return Err(StoreError::NotFound);
         }
+        let sql = "DELETE FROM log_subjects WHERE place = $1 AND subject <> $2";
+        tx.run(sql, args![index, ANYTHING.to_owned()]).await?;
         tx.commit().await
     }
 
@@ -149,6 +191,21 @@ impl Tenant {
             .await?;
         row.map(read_checkpoint).transpose()
     }
+}
+
+/// Every place is under this one, also when it is about nothing, or erased.
+const ANYTHING: &str = "";
+
+async fn index(tx: &mut Tx, place: u64, subjects: &[String]) -> Result<()> {
+    for subject in subjects.iter().map(String::as_str).chain([ANYTHING]) {
+        tx.run(
+            "INSERT INTO log_subjects (place, subject) VALUES ($1, $2)
+             ON CONFLICT (place, subject) DO NOTHING",
+            args![place, subject.to_owned()],
+        )
+        .await?;
+    }
+    Ok(())
 }
 
 /// `place, id, kind, happened, salt, event, leaf`.

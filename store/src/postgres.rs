@@ -8,11 +8,14 @@ use std::time::Duration;
 
 use proto::TenantId;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, PgPool};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgPool};
+use tokio::time::timeout;
 
 use crate::db::{Db, Tx, failed};
 use crate::{Result, StoreError};
 
+/// How long the server has for its first answer.
+const FIRST_ANSWER: Duration = Duration::from_secs(10);
 /// Where the operator's own rows are.
 const CONTROL: &str = "vestibule_control";
 
@@ -30,6 +33,7 @@ impl Cluster {
             // "Exists already, skipping" is no news.
             .options([("client_min_messages", "warning")])
             .disable_statement_logging();
+        reach(name, &options).await?;
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .test_before_acquire(false)
@@ -68,6 +72,19 @@ impl Cluster {
     pub(crate) async fn close(&self) {
         self.0.close().await;
     }
+}
+
+/// Connects once and lets go again. A pool that is refused tries until its own deadline and says
+/// then that time ran out; this says at once what is wrong.
+async fn reach(name: &'static str, options: &PgConnectOptions) -> Result<()> {
+    let connected = timeout(FIRST_ANSWER, options.connect())
+        .await
+        .map_err(|_| StoreError::Engine {
+            name,
+            reason: format!("no answer within {} seconds", FIRST_ANSWER.as_secs()),
+        })?;
+    let connection = connected.map_err(|e| failed(name, &e))?;
+    connection.close().await.map_err(|e| failed(name, &e))
 }
 
 /// Makes a tenant's role and schemas, within `tx` of the control plane.

@@ -50,54 +50,55 @@ pub(crate) const CONTROL: Schema = Schema {
 /// One client's rows.
 pub(crate) const TENANT: Schema = Schema {
     name: "tenant plane",
-    versions: &[&[
-        "CREATE TABLE staff (
+    versions: &[
+        &[
+            "CREATE TABLE staff (
             id TEXT NOT NULL PRIMARY KEY,
             sign_in TEXT NOT NULL UNIQUE,
             name TEXT NOT NULL,
             role TEXT NOT NULL,
             password TEXT NOT NULL,
             created INTEGER NOT NULL) STRICT",
-        "CREATE TABLE staff_sessions (
+            "CREATE TABLE staff_sessions (
             token BLOB NOT NULL PRIMARY KEY,
             staff TEXT NOT NULL REFERENCES staff (id) ON DELETE CASCADE,
             expires INTEGER NOT NULL) STRICT",
-        "CREATE INDEX staff_sessions_staff ON staff_sessions (staff)",
-        "CREATE TABLE officer_keys (
+            "CREATE INDEX staff_sessions_staff ON staff_sessions (staff)",
+            "CREATE TABLE officer_keys (
             officer TEXT NOT NULL PRIMARY KEY REFERENCES staff (id),
             public_key BLOB NOT NULL,
             sealed_private BLOB NOT NULL,
             created INTEGER NOT NULL) STRICT",
-        "CREATE TABLE sealing_keys (
+            "CREATE TABLE sealing_keys (
             id TEXT NOT NULL PRIMARY KEY,
             not_before INTEGER NOT NULL,
             statement TEXT NOT NULL) STRICT",
-        "CREATE TABLE key_shares (
+            "CREATE TABLE key_shares (
             sealing_key TEXT NOT NULL REFERENCES sealing_keys (id),
             number INTEGER NOT NULL,
             officer TEXT NOT NULL REFERENCES staff (id),
             sealed BLOB NOT NULL,
             PRIMARY KEY (sealing_key, number),
             UNIQUE (sealing_key, officer)) STRICT",
-        "CREATE TABLE sites (
+            "CREATE TABLE sites (
             id TEXT NOT NULL PRIMARY KEY,
             name TEXT NOT NULL,
             accent TEXT,
             origins TEXT NOT NULL,
             modalities INTEGER NOT NULL) STRICT",
-        "CREATE TABLE notices (
+            "CREATE TABLE notices (
             hash BLOB NOT NULL PRIMARY KEY,
             language TEXT NOT NULL,
             version TEXT NOT NULL,
             bytes BLOB NOT NULL,
             published INTEGER NOT NULL) STRICT",
-        "CREATE TABLE site_notices (
+            "CREATE TABLE site_notices (
             site TEXT NOT NULL REFERENCES sites (id),
             language TEXT NOT NULL,
             notice BLOB NOT NULL REFERENCES notices (hash),
             since INTEGER NOT NULL,
             PRIMARY KEY (site, language)) STRICT",
-        "CREATE TABLE sessions (
+            "CREATE TABLE sessions (
             id TEXT NOT NULL PRIMARY KEY,
             site TEXT NOT NULL REFERENCES sites (id),
             recording TEXT UNIQUE,
@@ -106,8 +107,8 @@ pub(crate) const TENANT: Schema = Schema {
             started INTEGER NOT NULL,
             answered INTEGER,
             ended INTEGER) STRICT",
-        "CREATE INDEX sessions_unfinished ON sessions (started) WHERE ended IS NULL",
-        "CREATE TABLE participants (
+            "CREATE INDEX sessions_unfinished ON sessions (started) WHERE ended IS NULL",
+            "CREATE TABLE participants (
             id TEXT NOT NULL PRIMARY KEY,
             session TEXT NOT NULL REFERENCES sessions (id),
             role TEXT NOT NULL,
@@ -117,8 +118,8 @@ pub(crate) const TENANT: Schema = Schema {
             joined INTEGER NOT NULL,
             left_at INTEGER,
             UNIQUE (session, track)) STRICT",
-        "CREATE INDEX participants_staff ON participants (staff, session) WHERE staff IS NOT NULL",
-        "CREATE TABLE consents (
+            "CREATE INDEX participants_staff ON participants (staff, session) WHERE staff IS NOT NULL",
+            "CREATE TABLE consents (
             participant TEXT NOT NULL PRIMARY KEY REFERENCES participants (id),
             notice BLOB NOT NULL REFERENCES notices (hash),
             modalities INTEGER NOT NULL,
@@ -127,7 +128,7 @@ pub(crate) const TENANT: Schema = Schema {
             lookup BLOB UNIQUE,
             proof_hash BLOB,
             receipt_key BLOB) STRICT",
-        "CREATE TABLE access (
+            "CREATE TABLE access (
             participant TEXT NOT NULL PRIMARY KEY REFERENCES participants (id),
             session TEXT NOT NULL,
             join_hash BLOB UNIQUE,
@@ -136,8 +137,8 @@ pub(crate) const TENANT: Schema = Schema {
             previous BLOB UNIQUE,
             expires INTEGER,
             last_use INTEGER) STRICT",
-        "CREATE INDEX access_session ON access (session)",
-        "CREATE TABLE recordings (
+            "CREATE INDEX access_session ON access (session)",
+            "CREATE TABLE recordings (
             id TEXT NOT NULL PRIMARY KEY,
             session TEXT NOT NULL,
             site TEXT NOT NULL,
@@ -153,9 +154,9 @@ pub(crate) const TENANT: Schema = Schema {
             keep_min INTEGER,
             keep_max INTEGER,
             manifest BLOB) STRICT",
-        "CREATE INDEX recordings_started ON recordings (started, id)",
-        "CREATE INDEX recordings_session ON recordings (session)",
-        "CREATE TABLE cases (
+            "CREATE INDEX recordings_started ON recordings (started, id)",
+            "CREATE INDEX recordings_session ON recordings (session)",
+            "CREATE TABLE cases (
             id TEXT NOT NULL PRIMARY KEY,
             authority TEXT NOT NULL,
             reference TEXT NOT NULL,
@@ -164,16 +165,16 @@ pub(crate) const TENANT: Schema = Schema {
             created INTEGER NOT NULL,
             expires INTEGER NOT NULL,
             closed INTEGER) STRICT",
-        "CREATE TABLE case_scope (
+            "CREATE TABLE case_scope (
             case_id TEXT NOT NULL REFERENCES cases (id),
             recording TEXT NOT NULL REFERENCES recordings (id),
             PRIMARY KEY (case_id, recording)) STRICT",
-        "CREATE TABLE approvals (
+            "CREATE TABLE approvals (
             case_id TEXT NOT NULL REFERENCES cases (id),
             officer TEXT NOT NULL REFERENCES staff (id),
             approved INTEGER NOT NULL,
             PRIMARY KEY (case_id, officer)) STRICT",
-        "CREATE TABLE log_entries (
+            "CREATE TABLE log_entries (
             place INTEGER NOT NULL PRIMARY KEY,
             id TEXT NOT NULL UNIQUE,
             kind TEXT NOT NULL,
@@ -181,11 +182,20 @@ pub(crate) const TENANT: Schema = Schema {
             salt BLOB,
             event BLOB,
             leaf BLOB NOT NULL) STRICT",
-        "CREATE TABLE checkpoints (
+            "CREATE TABLE checkpoints (
             size INTEGER NOT NULL PRIMARY KEY,
             note TEXT NOT NULL,
             made INTEGER NOT NULL) STRICT",
-    ]],
+        ],
+        &[
+            "CREATE TABLE log_subjects (
+            place INTEGER NOT NULL,
+            subject TEXT NOT NULL,
+            PRIMARY KEY (place, subject)) STRICT",
+            "CREATE INDEX log_subjects_subject ON log_subjects (subject, place)",
+        ],
+        &["ALTER TABLE officer_keys ADD COLUMN statement TEXT"],
+    ],
 };
 
 /// One client's wrapped data keys.

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use proto::notice::Modality;
 use proto::{Hash32, Millis, RecordingId, SessionId, SiteId, StaffId};
 
+use crate::db::Tx;
+use crate::fold::SmallWrite;
 use crate::participants::{read_participant, select_participants};
 use crate::value::{Row, args};
 use crate::{Participant, Result, Tenant};
@@ -84,13 +86,7 @@ impl Tenant {
 
     /// The first agent is there. Nothing happens if one was there before.
     pub async fn session_answered(&self, id: SessionId, at: Millis) -> Result<()> {
-        let mut tx = self.tx("sessions.answered").await?;
-        tx.run(
-            "UPDATE sessions SET answered = $2 WHERE id = $1 AND answered IS NULL",
-            args![id, at.whole_seconds()],
-        )
-        .await?;
-        tx.commit().await
+        self.fold(Answered { id, at }).await
     }
 
     /// The session is over; its tokens are good until `tokens_expire` at the latest. Ending it
@@ -163,6 +159,27 @@ impl Tenant {
                 })
             })
             .collect()
+    }
+}
+
+/// One of many: every conversation that an agent takes up is one.
+struct Answered {
+    id: SessionId,
+    at: Millis,
+}
+
+impl SmallWrite for Answered {
+    const NAME: &'static str = "sessions.answered";
+
+    type Out = ();
+
+    async fn run(&self, tx: &mut Tx) -> Result<Result<()>> {
+        tx.run(
+            "UPDATE sessions SET answered = $2 WHERE id = $1 AND answered IS NULL",
+            args![self.id, self.at.whole_seconds()],
+        )
+        .await?;
+        Ok(Ok(()))
     }
 }
 

@@ -142,6 +142,16 @@ impl SmallWrite for Redeem {
     }
 }
 
+/// One statement decides, so two rotations at once cannot both see the same state: what was shown
+/// last, and what was given for it, are good; nothing else is. Whose they are is asked of the one
+/// row that was found: asked as a set, SQLite would read every participant.
+const ROTATE: &str = "UPDATE access SET previous = $1, newest = $2,
+        expires = CASE WHEN last_use < $3 THEN last_use ELSE $3 END
+    WHERE (newest = $1 OR previous = $1) AND expires > $4
+        AND EXISTS (SELECT 1 FROM participants
+            WHERE participants.id = access.participant AND staff IS NOT DISTINCT FROM $5)
+    RETURNING participant, session";
+
 /// See [`Tenant::rotate_resume`].
 struct Rotate {
     presented: Hash32,
@@ -156,17 +166,10 @@ impl SmallWrite for Rotate {
 
     type Out = Option<Resumed>;
 
-    /// One statement decides, so two rotations at once cannot both see the same state: what was
-    /// shown last, and what was given for it, are good; nothing else is.
     async fn run(&self, tx: &mut Tx) -> Result<Result<Self::Out>> {
         let row = tx
             .row(
-                "UPDATE access SET previous = $1, newest = $2,
-                    expires = CASE WHEN last_use < $3 THEN last_use ELSE $3 END
-                 WHERE (newest = $1 OR previous = $1) AND expires > $4
-                    AND participant IN
-                        (SELECT id FROM participants WHERE staff IS NOT DISTINCT FROM $5)
-                 RETURNING participant, session",
+                ROTATE,
                 args![
                     self.presented,
                     self.fresh,
@@ -183,5 +186,38 @@ impl SmallWrite for Rotate {
             })
         });
         Ok(Ok(resumed.transpose()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::{Hash32, Millis};
+
+    use super::ROTATE;
+    use crate::schema;
+    use crate::sqlite::Folder;
+    use crate::value::args;
+
+    #[tokio::test]
+    async fn coming_back_reads_no_more_rows_however_many_there_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = Folder::open(folder.path().to_str().unwrap()).await.unwrap();
+        let db = folder.control();
+        schema::TENANT.apply(&db).await.unwrap();
+        let hash = Hash32::ZERO;
+        let values = args![hash, hash, Millis(0), Millis(0), None::<proto::StaffId>];
+        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {ROTATE}"));
+        let mut tx = db.tx("test").await.unwrap();
+        let mut steps = Vec::new();
+        for mut row in tx.rows(explain, values).await.unwrap() {
+            let (_, _, _): (i64, i64, i64) = (
+                row.take().unwrap(),
+                row.take().unwrap(),
+                row.take().unwrap(),
+            );
+            steps.push(row.take::<String>().unwrap());
+        }
+        assert!(steps.iter().any(|step| step.contains("INDEX")), "{steps:?}");
+        assert!(!steps.iter().any(|step| step.contains("SCAN")), "{steps:?}");
     }
 }

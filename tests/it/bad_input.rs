@@ -196,4 +196,12 @@ impl Log {
         }
         bail!("the log has no line with {told}")
     }
+
+    /// No line with this code has been written.
+    fn holds_no(&self, code: ErrorCode) -> Result<()> {
+        let whole = std::fs::read_to_string(&self.file)?;
+        let new = whole.get(self.from..).unwrap_or_default();
+        ensure!(!new.contains(&format!("code={code}")), "{new}");
+        Ok(())
+    }
 }

@@ -3,6 +3,7 @@
 
 mod forwarder;
 mod marks;
+mod retrieved;
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -28,6 +29,8 @@ const VISITOR: Ipv4Addr = Ipv4Addr::new(127, 83, 12, 201);
 const BROWSING: Ipv4Addr = Ipv4Addr::new(127, 83, 191, 57);
 /// Where the agent comes from.
 const AGENT: Ipv4Addr = Ipv4Addr::new(127, 83, 77, 34);
+/// Where an officer comes from.
+const OFFICER: Ipv4Addr = Ipv4Addr::new(127, 83, 140, 66);
 /// What a forged forwarding header says.
 const FORWARDED: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 199);
 
@@ -36,6 +39,8 @@ const VISITOR_TEXT: &str = "canaryvisitor-mauve-4471 my account is CH93-0076";
 const AGENT_TEXT: &str = "canaryagent-ochre-9920 thank you";
 const TYPED: &str = "canarytyped-umber-3306";
 const TYPED_NAME: &str = "Quillon Canarytyped";
+/// Typed where a name, a password, a passphrase belong, and an address at the console.
+const GUESS: &str = "canaryguess-sepia-2208";
 const BROWSER: &str = "CanaryBrowser/83.7";
 
 fn marks() -> Vec<Mark> {
@@ -47,9 +52,11 @@ fn marks() -> Vec<Mark> {
         Mark::text("canarycookie"),
         Mark::text(TYPED),
         Mark::text(TYPED_NAME),
+        Mark::text(GUESS),
         Mark::address(VISITOR),
         Mark::address(BROWSING),
         Mark::address(AGENT),
+        Mark::address(OFFICER),
         Mark::address(FORWARDED),
     ]
 }
@@ -68,7 +75,10 @@ async fn nor_in_logs_for_machines_that_tell_more() -> Result<()> {
 async fn written(more: bool) -> Result<()> {
     let mut house = House::start_with(|plan| {
         if more {
-            "\n[log]\nformat = \"json\"\nlevel = \"debug\"\n".clone_into(&mut plan.limits);
+            plan.limits = format!(
+                "\n[log]\nformat = \"json\"\nlevel = \"debug\"\n\n\
+                 [listen.forwarded]\nheader = \"x-forwarded-for\"\nfrom = [\"{VISITOR}\", \"{AGENT}\"]\n"
+            );
         }
     })
     .await?;
@@ -84,9 +94,11 @@ async fn written(more: bool) -> Result<()> {
     }
     browse(&house).await?;
     let mut found = talk(&house, &mut marks).await?;
-    // Once while the session's parts stand in the spool, and once when they are in the vault.
-    sleep(Duration::from_secs(3)).await;
+    // Once while the session's parts stand in the spool, once when they are in the vault, and once
+    // when they were opened and handed out to somewhere else.
+    let recording = crate::opened::listed(&house, client(&house, "alpine")?).await?;
     found.extend(search(house.folder(), &marks)?);
+    retrieved::hand_out(&house, &recording.recording.to_string(), &mut marks).await?;
     house.stop().await?;
     let files = files(house.folder())?;
     ensure!(files.len() > 10, "too few files were searched: {files:?}");
@@ -114,7 +126,11 @@ async fn behind_a_forwarder(house: &mut House, more: bool) -> Result<Forwarder> 
         house.recorder.stop().await?;
         let file = demo::config::recorder_file(house.plan());
         let text = fs::read_to_string(&file)?;
-        fs::write(&file, text + "\n[log]\nfilter = \"debug\"\njson = true\n")?;
+        let more = format!(
+            "{text}\n[log]\nfilter = \"debug\"\njson = true\n\n\
+             [console.forwarded]\nheader = \"x-forwarded-for\"\nfrom = [\"{OFFICER}\"]\n"
+        );
+        fs::write(&file, more)?;
         house.start_recorder().await?;
     }
     let forwarder = Forwarder::start(outer, inner, BROWSING).await?;
@@ -152,6 +168,18 @@ async fn browse(house: &House) -> Result<()> {
     visitor.end().await
 }
 
+/// What a proxy, or whoever would pass for one, says of who asks; and by which browser.
+fn forged<'a>(address: &'a str, pair: &'a str) -> [(&'static str, &'a str); 6] {
+    [
+        ("x-forwarded-for", address),
+        ("x-real-ip", address),
+        ("true-client-ip", address),
+        ("cf-connecting-ip", address),
+        ("forwarded", pair),
+        ("user-agent", BROWSER),
+    ]
+}
+
 /// A session with every mark in it; hands back what was found on the disk while it ran, and adds
 /// to the marks whatever secrets were handed out.
 async fn talk(house: &House, marks: &mut Vec<Mark>) -> Result<Vec<String>> {
@@ -161,14 +189,7 @@ async fn talk(house: &House, marks: &mut Vec<Mark>) -> Result<Vec<String>> {
     };
     let forwarded = FORWARDED.to_string();
     let forwarded_pair = format!("for={FORWARDED};proto=http");
-    let headers = [
-        ("x-forwarded-for", forwarded.as_str()),
-        ("x-real-ip", forwarded.as_str()),
-        ("true-client-ip", forwarded.as_str()),
-        ("cf-connecting-ip", forwarded.as_str()),
-        ("forwarded", forwarded_pair.as_str()),
-        ("user-agent", BROWSER),
-    ];
+    let headers = forged(&forwarded, &forwarded_pair);
     let widget = house.widget().from(VISITOR);
     let desk = house.desk().from(AGENT);
     // Whatever a browser may ask for, well-formed or not, with the marks in every place.
@@ -229,8 +250,11 @@ async fn talk(house: &House, marks: &mut Vec<Mark>) -> Result<Vec<String>> {
 fn search(folder: &Path, marks: &[Mark]) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for file in files(folder)? {
-        // Neither process wrote this one: the demonstration keeps its people's secrets there.
-        if file.ends_with("people.json") {
+        // Neither process wrote these: the people's secrets, and which proxy to believe.
+        if ["people.json", "relay.toml", "recorder.toml"]
+            .map(|name| folder.join(name))
+            .contains(&file)
+        {
             continue;
         }
         // A file may go while it is looked for: the spool frees its segments.
@@ -260,7 +284,11 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
 
 #[test]
 fn each_mark_is_found_in_each_disguise() -> Result<()> {
-    for mark in marks() {
+    let token = data_encoding::BASE64URL_NOPAD.encode(&loadtest::participant::random::<32>()?);
+    let mut marks = marks();
+    marks.push(Mark::secret("a token", &token));
+    marks.push(Mark::secret("a passphrase", "q7fm-3kzp-xw2h-9dja"));
+    for mark in marks {
         for (way, planted) in mark.disguises()? {
             for padding in 0..3 {
                 let folder = tempfile::tempdir()?;

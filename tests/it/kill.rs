@@ -5,6 +5,7 @@
 //! what they then show of earlier times they have opened from sealed parts. The moments are random
 //! and come from a seed that is printed: `VESTIBULE_SEED=<seed>` has them again.
 
+mod left;
 mod side;
 mod trigger;
 
@@ -12,7 +13,10 @@ use std::io::{Write as _, stderr};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use proto::Hash32;
+use proto::dsse::Envelope;
+use proto::{Hash32, Millis};
+use recorder::clock::Clock;
+use seal::manifest::{Cause, Gap, Manifest};
 use testkit::agent::Agent;
 use testkit::driver::Driver;
 use testkit::house::House;
@@ -21,6 +25,7 @@ use tokio::time::sleep;
 
 use self::side::Side;
 use self::trigger::{BURST, Trigger};
+use crate::opened::{Opened, unpacked};
 use crate::session::client;
 
 /// How often the relay dies.
@@ -86,7 +91,10 @@ async fn fifty_kills_under_load_lose_and_double_nothing() -> Result<()> {
     let mut trigger = Trigger::arrive(&house, site).await?;
     widget.type_on(0).await?;
     desk.type_on(0).await?;
+    let clock = Clock::system();
+    let mut kills = Vec::new();
     for kill in 0..KILLS {
+        let before = clock.now();
         let moment = Moment::of(kill);
         let about = format!("kill {kill}, {moment:?}, VESTIBULE_SEED={}", moments.seed);
         die(
@@ -98,18 +106,24 @@ async fn fifty_kills_under_load_lose_and_double_nothing() -> Result<()> {
         )
         .await
         .context(about)?;
+        kills.push(Kill {
+            moment,
+            before,
+            after: clock.now(),
+        });
     }
     let said = Said {
         visitor: widget.stop().await?,
         agent: desk.stop().await?,
     };
-    check(&house, &visitor, &agent, &said, &bank)
+    check(&house, &visitor, &agent, &said, &bank, &kills)
         .await
         .with_context(|| format!("VESTIBULE_SEED={}", moments.seed))?;
     trigger.end().await?;
-    let opened = crate::opened::said(&house, &clinic).await?;
+    let opened = crate::opened::newest(&house, &clinic).await?;
+    are_gaps(&kills, &opened)?;
     trigger
-        .holds(&opened)
+        .holds(&opened.said())
         .with_context(|| format!("VESTIBULE_SEED={}", moments.seed))?;
     house.stop().await
 }
@@ -181,6 +195,7 @@ async fn check(
     agent: &Agent,
     said: &Said,
     bank: &demo::people::Client,
+    kills: &[Kill],
 ) -> Result<()> {
     ensure!(
         said.visitor > KILLS && said.agent > KILLS,
@@ -204,14 +219,60 @@ async fn check(
     );
 
     visitor.end().await?;
-    let opened = crate::opened::said(house, bank).await?;
+    let opened = crate::opened::newest(house, bank).await?;
     ensure!(
-        opened == in_order(&at_widget),
+        opened.said() == in_order(&at_widget),
         "what was opened is not what was shown"
     );
+    are_gaps(kills, &opened)?;
     let log = std::fs::read_to_string(house.plan().path("relay.log"))?;
     for trouble in ["panicked", "damaged", "ERROR"] {
         ensure!(!log.contains(trouble), "the relay's log says {trouble:?}");
+    }
+    Ok(())
+}
+
+/// One kill: when it was not yet, and when the relay had been started again.
+struct Kill {
+    moment: Moment,
+    before: Millis,
+    after: Millis,
+}
+
+impl Kill {
+    fn is_within(&self, gap: &Gap) -> bool {
+        self.before <= gap.to && gap.from <= self.after
+    }
+}
+
+/// Each kill is a gap in the manifest, and nothing else is. Only a relay that dies before it has come
+/// back makes one gap with the one before it: nobody could talk in between.
+fn are_gaps(kills: &[Kill], opened: &Opened) -> Result<()> {
+    let files = unpacked(&opened.bundle)?;
+    let manifest = files
+        .iter()
+        .find(|(name, _)| name.ends_with("/manifest.dsse.json"))
+        .context("the bundle holds no manifest")?;
+    let manifest: Envelope = serde_json::from_slice(manifest.1)?;
+    let gaps = manifest.payload_unverified::<Manifest>()?.gaps;
+    let apart = |kill: &&Kill| !matches!(kill.moment, Moment::ComingBack);
+    let least = kills.iter().filter(apart).count();
+    let count = gaps.len();
+    ensure!(
+        least <= count && count <= kills.len(),
+        "{count} gaps: {gaps:?}"
+    );
+    for kill in kills {
+        ensure!(
+            gaps.iter().any(|gap| kill.is_within(gap)),
+            "{:?} is in no gap: {gaps:?}",
+            kill.before
+        );
+    }
+    for gap in &gaps {
+        let restart = gap.cause == Cause::Restart && gap.track.is_none();
+        let killed = kills.iter().any(|kill| kill.is_within(gap));
+        ensure!(restart && killed && gap.from <= gap.to, "{gap:?}");
     }
     Ok(())
 }

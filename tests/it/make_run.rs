@@ -80,6 +80,9 @@ async fn it_stops_cleanly_and_finds_its_data_again() -> Result<()> {
         "Console",
         "THROW-AWAY",
         "mia",
+        "recorder.toml list alpine",
+        "recorder.toml verify alpine",
+        "recorder.toml log verify alpine",
     ] {
         ensure!(
             first.said.contains(due),
@@ -101,6 +104,7 @@ async fn it_stops_cleanly_and_finds_its_data_again() -> Result<()> {
     }
     let secrets = sign_ins(&first.said);
     ensure!(secrets.len() == 7, "{secrets:?}");
+    as_the_banner_says(&first.said).await?;
     interrupt(first).await?;
 
     let second = start(folder.path(), ports).await?;
@@ -120,6 +124,11 @@ async fn what_is_in_its_way_is_said_in_one_line() -> Result<()> {
         said.contains(&recorder.to_string()) && said.contains("taken"),
         "{said}"
     );
+    let (_, other) = said
+        .split_once("make run ARGS='--recorder-port ")
+        .with_context(|| format!("it does not say how another is chosen: {said}"))?;
+    let other: u16 = other.trim_end().trim_end_matches('\'').parse()?;
+    ensure!(!ports.contains(&other), "{said}");
     drop(taken);
 
     let mut missing = command(folder.path(), ports)?;
@@ -131,6 +140,114 @@ async fn what_is_in_its_way_is_said_in_one_line() -> Result<()> {
     let said = refused(command(folder.path(), ports)?).await?;
     ensure!(said.contains("people.json is damaged"), "{said}");
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_one_in_the_same_folder_says_so_and_changes_nothing_there() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let first = start(folder.path(), ports::free_many()?).await?;
+    let files = ["relay.toml", "recorder.toml"].map(|name| folder.path().join(name));
+    let before = files.each_ref().map(std::fs::read).map(Result::ok);
+    ensure!(before.iter().all(Option::is_some), "no configuration");
+    // With ports of its own, and with those of the first: that they are taken is not the point.
+    for ports in [ports::free_many()?, first.ports] {
+        let said = refused(command(folder.path(), ports)?).await?;
+        let shown = folder.path().canonicalize()?.display().to_string();
+        ensure!(
+            said.contains("already running in this folder") && said.contains(&shown),
+            "{said}"
+        );
+        ensure!(
+            files.each_ref().map(std::fs::read).map(Result::ok) == before,
+            "the running one's configuration was written anew"
+        );
+    }
+    interrupt(first).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_outlived_its_house_keeps_the_next_from_writing_under_it() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut first = start(folder.path(), ports::free_many()?).await?;
+    first.child.kill().await?;
+    let said = refused(command(folder.path(), ports::free_many()?)?).await;
+    for name in ["relay", "recorder"] {
+        testkit::interrupt(started_in(folder.path(), name)?)?;
+    }
+    // It is free again once both have ended.
+    let lock = std::fs::File::open(folder.path().join("lock"))?;
+    timeout(
+        Duration::from_mins(1),
+        tokio::task::spawn_blocking(move || lock.lock()),
+    )
+    .await???;
+    let said = said?;
+    ensure!(said.contains("already running in this folder"), "{said}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_ports_on_the_same_data_have_a_widget_on_the_page() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let first = start(folder.path(), ports::free_many()?).await?;
+    interrupt(first).await?;
+    let second = start(folder.path(), ports::free_many()?).await?;
+    let [relay, _, shop] = second.ports;
+    let get = async |host: &str, port: u16, path: &str| {
+        Door::new(host, port)
+            .send(http::Method::GET, path, &[], bytes::Bytes::new())
+            .await
+    };
+    let page = get("shop.localhost", shop, "/").await?;
+    let page = String::from_utf8(page.body.to_vec())?;
+    let (_, site) = page.split_once("data-site=\"").context("no site")?;
+    let (site, _) = site.split_once('"').context("no site")?;
+
+    let frame = get("widget.localhost", relay, &format!("/frame/{site}")).await?;
+    let policy = frame.headers.get("content-security-policy");
+    let policy = policy.context("no policy")?.to_str()?;
+    let origin = format!("http://shop.localhost:{shop}");
+    ensure!(
+        policy.contains(&format!("frame-ancestors {origin}")),
+        "{policy}"
+    );
+    let elsewhere = get("localhost", shop, "/clinic").await?;
+    let to = elsewhere.headers.get("location").context("no address")?;
+    ensure!(to.to_str()? == format!("{origin}/clinic"), "{to:?}");
+    interrupt(second).await
+}
+
+/// Runs the command lines that were printed.
+async fn as_the_banner_says(said: &str) -> Result<()> {
+    for due in ["list alpine", "log verify alpine"] {
+        let line = said
+            .lines()
+            .find(|line| line.ends_with(due))
+            .with_context(|| due.to_owned())?;
+        let mut words = line.split_whitespace();
+        let mut printed = Command::new(words.next().context("a program")?);
+        let done = printed.args(words).output().await?;
+        let wrong = String::from_utf8_lossy(&done.stderr);
+        ensure!(done.status.success(), "{line}: {wrong}");
+    }
+    Ok(())
+}
+
+/// The process that serves with the configuration `name`.toml of this folder.
+fn started_in(folder: &Path, name: &str) -> Result<u32> {
+    let file = folder.canonicalize()?.join(format!("{name}.toml"));
+    let file = file.to_string_lossy().into_owned();
+    for process in std::fs::read_dir("/proc")? {
+        let process = process?;
+        let Ok(pid) = process.file_name().to_string_lossy().parse() else {
+            continue;
+        };
+        let said = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+        if String::from_utf8_lossy(&said).contains(&file) {
+            return Ok(pid);
+        }
+    }
+    anyhow::bail!("no process serves with {file}")
 }
 
 async fn refused(mut command: Command) -> Result<String> {

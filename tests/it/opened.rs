@@ -35,6 +35,29 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
+    /// Who said what, by the names with which they came in, in order.
+    pub(crate) fn spoken(&self) -> Result<Vec<(String, String)>> {
+        let mut names = BTreeMap::new();
+        let mut spoken = Vec::new();
+        for line in &self.lines {
+            match &line.event {
+                ChatEvent::Joined {
+                    participant, name, ..
+                } => {
+                    ensure!(*participant == line.participant, "another one's coming");
+                    names.insert(line.participant, name.clone());
+                }
+                ChatEvent::Said { text, .. } => {
+                    let name = names.get(&line.participant);
+                    let name = name.context("someone speaks who never came in")?;
+                    spoken.push((name.clone(), text.clone()));
+                }
+                _ => {}
+            }
+        }
+        Ok(spoken)
+    }
+
     /// The texts, in order.
     pub(crate) fn said(&self) -> Vec<String> {
         self.lines
@@ -47,35 +70,12 @@ impl Opened {
     }
 }
 
-/// The texts of the newest recording, in order.
-pub(crate) async fn said(house: &House, client: &Client) -> Result<Vec<String>> {
-    Ok(newest(house, client).await?.said())
-}
-
 /// The newest ended recording, found by its metadata, opened by two officers, exported, and
 /// checked by someone who has nothing but the file.
 pub(crate) async fn newest(house: &House, client: &Client) -> Result<Opened> {
     let found = listed(house, client).await?;
     let recording = found.recording.to_string();
-    let case = house
-        .recorder_says(
-            &[
-                "case",
-                "open",
-                &client.slug,
-                "--authority",
-                "District Court",
-                "--reference",
-                "AZ 4711/26",
-                "--basis",
-                "Order of 2026-11-20",
-                "--recording",
-                &recording,
-            ],
-            "",
-        )
-        .await?;
-    let case = last_line(&case)?;
+    let case = open_case(house, client, &recording).await?;
     let bundle = house.folder().join(format!("{case}.tar"));
     let out = bundle.to_string_lossy();
     let export = ["export", &client.slug, &case, "--out", &out];
@@ -105,17 +105,73 @@ pub(crate) async fn newest(house: &House, client: &Client) -> Result<Opened> {
     ensure!(doubted.is_err(), "a bundle of another recorder is believed");
 
     let files = unpacked(&bundle)?;
+    let lines = transcript(&files)?;
+    Ok(Opened { lines, bundle })
+}
+
+/// A recording that both officers have agreed to open: the exported bundle, what the command said of
+/// it, and what a check of the file alone says.
+pub(crate) struct Exported {
+    /// What was opened.
+    pub(crate) opened: Opened,
+    /// By the command.
+    pub(crate) said: String,
+    /// By a check of the file.
+    pub(crate) verdict: String,
+}
+
+/// Exports a recording from the command line, whatever state it is in.
+pub(crate) async fn exported(house: &House, client: &Client, recording: &str) -> Result<Exported> {
+    let case = open_case(house, client, recording).await?;
+    for officer in &client.officers {
+        approve(house, client, &case, officer).await?;
+    }
+    let bundle = house.folder().join(format!("{case}.tar"));
+    let out = bundle.to_string_lossy();
+    let export = ["export", &client.slug, &case, "--out", &out];
+    let said = house.recorder_says(&export, "").await?;
+    let verdict = alone_with_the_file(&["verify", &out]).await?;
+    let lines = transcript(&unpacked(&bundle)?)?;
+    Ok(Exported {
+        opened: Opened { lines, bundle },
+        said,
+        verdict,
+    })
+}
+
+async fn open_case(house: &House, client: &Client, recording: &str) -> Result<String> {
+    let case = house
+        .recorder_says(
+            &[
+                "case",
+                "open",
+                &client.slug,
+                "--authority",
+                "District Court",
+                "--reference",
+                "AZ 4711/26",
+                "--basis",
+                "Order of 2026-11-20",
+                "--recording",
+                recording,
+            ],
+            "",
+        )
+        .await?;
+    last_line(&case)
+}
+
+/// The lines of an unpacked bundle.
+fn transcript(files: &BTreeMap<String, Vec<u8>>) -> Result<Vec<Line>> {
     let transcript = files
         .iter()
         .find(|(name, _)| name.ends_with("/data/transcript.jsonl"))
         .context("the bundle holds no transcript")?;
-    let lines = transcript
-        .1
-        .split(|byte| *byte == b'\n')
-        .filter(|line| !line.is_empty())
+    let lines = transcript.1.split(|byte| *byte == b'\n');
+    let lines = lines.filter(|line| !line.is_empty());
+    Ok(lines
         .map(serde_json::from_slice)
-        .collect::<Result<_, _>>()?;
-    Ok(Opened { lines, bundle })
+        .collect::<Result<_, _>>()?)
 }
 
 /// The newest recording in the list, once it has ended and is kept.

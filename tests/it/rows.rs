@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Result;
+use proto::ParticipantId;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
 use testkit::house::House;
@@ -25,6 +27,32 @@ pub(crate) async fn sessions(house: &House) -> Result<usize> {
         .filter(|(table, _)| table.ends_with(" sessions"))
         .map(|(_, rows)| rows.len())
         .sum())
+}
+
+/// When a participant left for good, by their row.
+pub(crate) async fn left_at(house: &House, participant: ParticipantId) -> Result<Option<i64>> {
+    for file in databases(&house.plan().data())? {
+        let options = SqliteConnectOptions::new().filename(&file).read_only(true);
+        let mut connection = SqliteConnection::connect_with(&options).await?;
+        let tenants = "SELECT 1 FROM sqlite_schema WHERE name = 'participants'";
+        let tenants: Option<(i64,)> = sqlx::query_as(tenants)
+            .fetch_optional(&mut connection)
+            .await?;
+        let row: Option<(Option<i64>,)> = match tenants {
+            Some(_) => {
+                sqlx::query_as("SELECT left_at FROM participants WHERE id = $1")
+                    .bind(participant.to_string())
+                    .fetch_optional(&mut connection)
+                    .await?
+            }
+            None => None,
+        };
+        connection.close().await?;
+        if let Some((left_at,)) = row {
+            return Ok(left_at);
+        }
+    }
+    anyhow::bail!("there is no row of this participant")
 }
 
 /// Everything that stands in any database of the house.
@@ -69,13 +97,20 @@ pub(crate) async fn snapshot(house: &House) -> Result<Snapshot> {
     Ok(found)
 }
 
+/// How often it is looked, and how often in a row all must be as it was: for several of the intake's
+/// rounds (half a second each), which bring what the relay has told the logs.
+const LOOK: Duration = Duration::from_millis(250);
+const STILL: u32 = 8;
+
 /// The same, once nothing is on its way into it any more.
 pub(crate) async fn settled(house: &House) -> Result<Snapshot> {
     let mut before = snapshot(house).await?;
-    for _ in 0..50 {
-        tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+    let mut still = 0;
+    for _ in 0..120 {
+        tokio::time::sleep(LOOK).await;
         let now = snapshot(house).await?;
-        if now == before {
+        still = if now == before { still + 1 } else { 0 };
+        if still == STILL {
             return Ok(now);
         }
         before = now;

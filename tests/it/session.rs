@@ -44,47 +44,48 @@ async fn a_session_is_had_in_browsers_and_opened_again_by_two_officers() -> Resu
     visitor.agree(Some("Blue Heron")).await?;
     visitor.browser.see(".waiting").await?;
     visitor.browser.picture("3-waiting").await?;
-    visitor.say("My card was declined at the station").await?;
+    let declined = "My card was declined at the station";
+    visitor.say(declined).await?;
+    visitor.progress(declined, "sent").await?;
 
     desk.browser.read("Blue Heron").await?;
     desk.browser.picture("3-ring").await?;
     desk.accept("Blue Heron").await?;
-    desk.line("theirs", "My card was declined at the station")
-        .await?;
-    desk.say("Good morning, I am looking at it <b>now</b> & \u{202e}here")
-        .await?;
-    visitor
-        .line(
-            "theirs",
-            "Good morning, I am looking at it <b>now</b> & \u{202e}here",
-        )
-        .await?;
+    desk.line("theirs", declined).await?;
+    visitor.progress(declined, "read").await?;
+    let looking = "Good morning, I am looking at it <b>now</b> & \u{202e}here";
+    desk.say(looking).await?;
+    visitor.line("theirs", looking).await?;
+    desk.progress(looking, "Read").await?;
     visitor.say("Danke, Grüße aus Zürich 🙂").await?;
     desk.line("theirs", "Danke, Grüße aus Zürich 🙂").await?;
+    visitor
+        .progress("Danke, Grüße aus Zürich 🙂", "read")
+        .await?;
     visitor.browser.picture("4-talk").await?;
     desk.browser.picture("4-talk").await?;
 
     // A reload in the same tab: the frame is gone and comes back with everything.
-    let before = said(&visitor.lines().await?);
+    let before = said(&visitor.lines().await?, "Blue Heron");
     visitor.browser.enter_default_frame().await?;
     visitor.browser.refresh().await?;
     visitor.press_launcher().await?;
     visitor.line("mine", "Danke, Grüße aus Zürich 🙂").await?;
     ensure!(
-        said(&visitor.lines().await?) == before,
+        said(&visitor.lines().await?, "Blue Heron") == before,
         "the reload lost or doubled something"
     );
     visitor.say("I am back").await?;
     desk.line("theirs", "I am back").await?;
 
+    // What is over for an agent is gone from their desk: what it showed is read before.
+    let shown_to_mia = said(&desk.lines().await?, "Mia");
     // A colleague takes over and sees what came before.
     let second = Agent::arrive(&driver, "desk-jonas", &house.plan().desk_origin()).await?;
     second.sign_in(&bank, jonas).await?;
     desk.transfer("Jonas").await?;
     second.accept("Blue Heron").await?;
-    second
-        .line("theirs", "My card was declined at the station")
-        .await?;
+    second.line("theirs", declined).await?;
     second.say("Jonas here. Your card works again.").await?;
     visitor
         .line("theirs", "Jonas here. Your card works again.")
@@ -92,31 +93,47 @@ async fn a_session_is_had_in_browsers_and_opened_again_by_two_officers() -> Resu
     visitor.browser.picture("5-transferred").await?;
     second.browser.picture("1-taken-over").await?;
 
+    let shown_to_jonas = said(&second.lines().await?, "Jonas");
     visitor.end().await?;
     visitor.browser.picture("6-ended").await?;
-    second.browser.read("ended").await?;
+    second.browser.read("This conversation ended").await?;
     second.browser.picture("2-ended").await?;
+    for desk in [&desk, &second] {
+        desk.browser
+            .read("What was said is no longer on this page")
+            .await?;
+        let page: String = desk
+            .browser
+            .value(
+                "return new XMLSerializer().serializeToString(document)",
+                Vec::new(),
+            )
+            .await?;
+        for gone in [
+            "My card was declined",
+            "Your card works again",
+            "Blue Heron",
+        ] {
+            ensure!(!page.contains(gone), "the desk still shows {gone:?}");
+        }
+    }
 
-    let shown_to_visitor = said(&visitor.lines().await?);
-    let shown_to_jonas = said(&second.lines().await?);
-    ensure!(shown_to_visitor.len() == 5, "{shown_to_visitor:?}");
-    ensure!(
-        mirrored(&shown_to_visitor)
-            .iter()
-            .map(|line| &line.text)
-            .eq(shown_to_jonas.iter().map(|line| &line.text)),
-        "the two saw different things: {shown_to_visitor:?} and {shown_to_jonas:?}"
-    );
+    // Who said what: at the widget, at both desks, and in the bundle.
+    let shown_to_visitor = said(&visitor.lines().await?, "Blue Heron");
     let opened = crate::opened::newest(&house, &bank).await?;
-    let shown: Vec<String> = shown_to_visitor
-        .iter()
-        .map(|line| line.text.clone())
-        .collect();
-    ensure!(
-        opened.said() == shown,
-        "the transcript is not what the browsers showed: {:?} and {shown:?}",
-        opened.said()
-    );
+    let transcript = opened.spoken()?;
+    ensure!(transcript.len() == 5, "{transcript:?}");
+    for (whose, shown, length) in [
+        ("the visitor's", &shown_to_visitor, 5),
+        ("Jonas's", &shown_to_jonas, 5),
+        // Mia left before Jonas answered.
+        ("Mia's", &shown_to_mia, 4),
+    ] {
+        ensure!(
+            transcript.get(..length) == Some(shown),
+            "the transcript is not what {whose} browser showed: {transcript:?} and {shown:?}"
+        );
+    }
     pictures_of_the_bundle(&driver, &opened.bundle).await?;
     for browser in [&visitor.browser, &desk.browser, &second.browser] {
         let mut complaints = browser.complaints().await?;
@@ -186,27 +203,18 @@ async fn pictures_of_the_bundle(driver: &Driver, bundle: &Path) -> Result<()> {
     browser.close().await
 }
 
-/// What was said, without events.
-fn said(lines: &[Line]) -> Vec<Line> {
+/// Who said what, without events; `own` is whose browser it is.
+fn said(lines: &[Line], own: &str) -> Vec<(String, String)> {
     lines
         .iter()
         .filter(|line| line.kind != "event")
-        .cloned()
-        .collect()
-}
-
-/// The same lines from the other side.
-fn mirrored(lines: &[Line]) -> Vec<Line> {
-    lines
-        .iter()
-        .map(|line| Line {
-            kind: if line.kind == "mine" {
-                "theirs"
-            } else {
-                "mine"
-            }
-            .to_owned(),
-            text: line.text.clone(),
+        .map(|line| {
+            let who = match line.kind.as_str() {
+                "theirs" => line.who.clone(),
+                "mine" => own.to_owned(),
+                kind => format!("{own}, {kind}"),
+            };
+            (who, line.text.clone())
         })
         .collect()
 }

@@ -34,7 +34,7 @@ export class Composer extends HTMLElement {
 
   /** @param {Talk} talk */
   show(talk) {
-    if (this.#talk !== talk) {
+    if (this.#talk !== talk || talk.forgotten) {
       this.#talk = talk;
       this.#field.value = talk.draft;
       this.#grow();

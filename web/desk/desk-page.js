@@ -1,7 +1,7 @@
 // The desk itself: three columns, a bar above them, the keys, the ring and the title.
 
 import { fill, h, register } from '../lib/h.js';
-import { askEnd, askLeave, asking, askWhom, showKeys } from './dialogs.js';
+import { askEnd, askLeave, asking, askWhom, showKeys, withdraw } from './dialogs.js';
 import { Facts } from './facts.js';
 import { actionOf } from './keys.js';
 import { refusal, words } from './language.js';
@@ -11,6 +11,7 @@ import { TalkView } from './talk-view.js';
 
 /** @import { Desk } from './desk.js' */
 /** @import { Action } from './keys.js' */
+/** @import { Talk } from './talk.js' */
 /** @import { Deed } from './talk-view.js' */
 
 /** How often waiting times are drawn anew, in milliseconds. */
@@ -82,7 +83,7 @@ export class DeskPage extends HTMLElement {
     this.toggleAttribute('data-open', desk.selected !== null);
     const calls = (desk.queue?.waiting.length ?? 0) + [...desk.talks.values()].reduce((sum, talk) => sum + talk.unread, 0);
     const waits = desk.queue?.waiting[0];
-    const title = waits ? words.t('title_waiting', { who: waits.visitor }) : words.t('title');
+    const title = waits ? words.t('title_waiting', { who: waits.visitor || words.t('visitor') }) : words.t('title');
     document.title = calls > 0 ? `(${words.number(calls)}) ${title}` : title;
   }
 
@@ -142,28 +143,32 @@ export class DeskPage extends HTMLElement {
     if (deed === 'facts') return this.#showFacts(!this.hasAttribute('data-facts'));
     const talk = desk?.selected ? desk.talks.get(desk.selected) : undefined;
     if (!desk || !talk || talk.over || talk.connection.state !== 'open') return;
-    const visitor = talk.visitor || words.t('visitor');
-    if (deed === 'end') {
-      if (await askEnd(visitor, talk.conversation.recording !== null)) this.#command(talk.connection.command({ t: 'end' }));
-    } else if (deed === 'leave') {
-      if (await askLeave(visitor)) this.#command(talk.connection.command({ t: 'leave' }));
-    } else {
-      const whom = await askWhom(deed, desk.queue?.colleagues ?? []);
-      if (whom === '') return;
-      this.#command(talk.connection.command(deed === 'invite' ? { t: 'invite', to: whom }
-        : { t: 'transfer', to: whom === 'queue' ? null : whom }));
-    }
-  }
-
-  /** @param {boolean} sent */
-  #command(sent) {
-    if (!sent) this.#desk?.complain('not_sent');
+    talk.addEventListener('over', withdraw);
+    const command = await asked(deed, desk, talk);
+    talk.removeEventListener('over', withdraw);
+    if (command && !talk.over && !talk.connection.command(command)) desk.complain('not_sent');
   }
 
   /** @param {boolean} shown on a narrow screen */
   #showFacts(shown) {
     this.toggleAttribute('data-facts', shown);
   }
+}
+
+/**
+ * What the agent wants done, after the question that goes before it; `null` for nothing.
+ * @param {Exclude<Deed, 'back' | 'facts'>} deed
+ * @param {Desk} desk
+ * @param {Talk} talk
+ * @returns {Promise<Parameters<Talk['connection']['command']>[0] | null>}
+ */
+async function asked(deed, desk, talk) {
+  const visitor = talk.visitor || words.t('visitor');
+  if (deed === 'end') return await askEnd(visitor, talk.conversation.recording !== null) ? { t: 'end' } : null;
+  if (deed === 'leave') return await askLeave(visitor) ? { t: 'leave' } : null;
+  const whom = await askWhom(deed, desk);
+  if (whom === '') return null;
+  return deed === 'invite' ? { t: 'invite', to: whom } : { t: 'transfer', to: whom === 'queue' ? null : whom };
 }
 
 register('desk-page', DeskPage);

@@ -44,10 +44,10 @@ export class Desk extends EventTarget {
 
   open() {
     for (const kept of allKept()) {
-      void importKeyPair(kept.key).then((pair) => this.#add(Talk.resume(kept, pair)), () => forget(kept.session));
+      void importKeyPair(kept.key).then((pair) => this.take(Talk.resume(kept, pair)), () => forget(kept.session));
     }
     this.#stream = api.followQueue({
-      queue: (view) => this.#arrived(view),
+      queue: (view) => this.arrived(view),
       online: (online) => {
         if (this.online === online) return;
         this.online = online;
@@ -75,7 +75,7 @@ export class Desk extends EventTarget {
       const pair = await makeKeyPair();
       const key = await exportKeyPair(pair);
       const answer = await api.accept(entry.session, toBase64(pair.publicKey), entry.recorded);
-      this.#add(Talk.join(answer, pair, key));
+      this.take(Talk.join(answer, pair, key));
       this.select(entry.session);
       this.dispatchEvent(new Event('accepted'));
     } catch (error) {
@@ -124,23 +124,52 @@ export class Desk extends EventTarget {
     this.#changed();
   }
 
-  /** @param {QueueView} view */
-  #arrived(view) {
+  /**
+   * Takes in the queue as the relay tells it.
+   * @param {QueueView} view
+   */
+  arrived(view) {
     this.queue = view;
     this.online = true;
+    for (const talk of this.talks.values()) {
+      this.#letGo(talk);
+      if (this.#missing(talk)) talk.ask(() => this.#missing(talk));
+    }
     const fresh = view.waiting.filter((e) => !this.#rung.has(e.session));
     for (const entry of fresh) this.#rung.add(entry.session);
     if (fresh.length > 0) this.dispatchEvent(new Event('ring'));
     this.#changed();
   }
 
-  /** @param {Talk} talk */
-  #add(talk) {
+  /**
+   * Takes a conversation in, in place of the one that this page had of its session.
+   * @param {Talk} talk
+   */
+  take(talk) {
     this.talks.get(talk.session)?.close();
     this.talks.set(talk.session, talk);
-    talk.addEventListener('change', () => this.#changed());
+    talk.addEventListener('change', () => {
+      this.#letGo(talk);
+      this.#changed();
+    });
     talk.addEventListener('over', () => void this.reloadPast());
     this.#changed();
+  }
+
+  /**
+   * What is no longer this agent's is not to be read here, also where no word of its end came through.
+   * That it is missing from the list does not show it yet: so is what cannot be recorded just now,
+   * and everything while the relay begins. The relay must have refused the way back, or let others take it.
+   * @param {Talk} talk
+   */
+  #letGo(talk) {
+    const refused = talk.connection.code === 'resume_stale';
+    if (this.#missing(talk) && (refused || this.queue?.waiting.some((e) => e.session === talk.session))) talk.forget();
+  }
+
+  /** @param {Talk} talk */
+  #missing(talk) {
+    return talk.lost && !talk.forgotten && this.queue !== null && !this.queue.mine.some((e) => e.session === talk.session);
   }
 
   #changed() {

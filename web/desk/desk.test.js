@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 
+import { Conversation } from '../lib/conversation.js';
 import de from './strings/de.js';
 import en from './strings/en.js';
 
@@ -50,7 +51,7 @@ test('a tab comes back to its sessions, and signing out wipes them', async () =>
   const kept = await withBrowser(() => import('./kept.js'));
   const way = {
     site: 's', session: 'one', participant: 'p', key: { kty: 'OKP' },
-    saved: { resume: 'r', name: 'Mia', cid: 3, pending: [], last: 7, head: null },
+    saved: { resume: 'r', name: 'Mia', unrecorded: false, cid: 3, pending: [], last: 7, head: null },
   };
   kept.keep(way);
   kept.keep({ ...way, session: 'two' });
@@ -68,7 +69,7 @@ test('what others said is unread until it was on the screen, also after a reload
   const connection = new FakeConnection();
   const { conversation } = connection;
   const talk = new Talk({ site: 's', session: 'one', participant: 'me', key: {} }, /** @type {any} */ (connection));
-  conversation.people.set('me', { read: 1 });
+  conversation.people.set('me', /** @type {any} */ ({ read: 1 }));
   conversation.items.push(
     { kind: 'said', n: 1, participant: 'v' }, { kind: 'said', n: 2, participant: 'me' },
     { kind: 'asked', n: 3, participant: 'v' }, { kind: 'said', n: 4, participant: 'v' });
@@ -97,6 +98,131 @@ test('an agent who is taken out of a session is told once, and the way back is f
   assert.equal(sessionStorage.length, 0);
 });
 
+test('once it is over, neither words nor the visitor’s name are left, also where parts are opened late', async () => {
+  const { Talk } = await withBrowser(() => import('./talk.js'));
+  const connection = new FakeConnection();
+  const { conversation } = connection;
+  const talk = new Talk({ site: 's', session: 'one', participant: 'me', key: {} }, /** @type {any} */ (connection));
+  const people = [{ participant: 'v', role: 'visitor', name: 'Blue Heron' }, { participant: 'me', role: 'agent', name: 'Mia' }];
+  for (const person of people) conversation.people.set(person.participant, /** @type {any} */ ({ ...person }));
+  const said = (/** @type {number} */ n) => ({ kind: 'said', n, at: n, participant: 'v', text: 'my card' });
+  conversation.items.push({ kind: 'joined', n: 1, ...people[0] }, said(2), { kind: 'joined', n: 3, ...people[1] });
+  conversation.pending.push({ cid: 7, text: 'not confirmed', refused: null });
+  talk.draft = 'just begun';
+  assert.equal(talk.visitor, 'Blue Heron');
+  conversation.items.push({ kind: 'ended', n: 4, participant: 'v' });
+  conversation.ended = { at: 4, by: 'v', keep_min: null, keep_max: null };
+  connection.dispatchEvent(new Event('change'));
+  conversation.items.push(said(5));
+  connection.dispatchEvent(new Event('change'));
+  const left = JSON.stringify([conversation.items, [...conversation.people.values()], conversation.pending, talk.draft]);
+  for (const word of ['my card', 'not confirmed', 'just begun', 'Blue Heron']) assert.ok(!left.includes(word), left);
+  assert.deepEqual(conversation.items.map((item) => item.n), [1, 3, 4]);
+  assert.equal(conversation.items[1]?.name, 'Mia');
+  assert.equal(talk.unsent, 2);
+  assert.ok(talk.forgotten);
+});
+
+test('what a tab lost is let go of once the session is no longer the agent’s', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { Talk } = await withBrowser(() => import('./talk.js'));
+  const { Desk } = await import('./desk.js');
+  const desk = new Desk({ staff: 'mia', name: 'Mia', client: 'Alpine Bank' }, { signedOut: () => {} });
+  const connection = new FakeConnection();
+  const talk = new Talk({ site: 's', session: 'one', participant: 'me', key: {} }, /** @type {any} */ (connection));
+  connection.conversation.items.push({ kind: 'said', n: 1, participant: 'v', text: 'my card' });
+  desk.take(talk);
+  desk.arrived({ waiting: [], mine: [/** @type {any} */ ({ session: 'one' })], colleagues: [] });
+  connection.state = 'closed';
+  connection.dispatchEvent(new Event('change'));
+  assert.ok(talk.lost && !talk.forgotten, 'open in another tab, and still the agent’s');
+  desk.arrived({ waiting: [], mine: [], colleagues: [] });
+  t.mock.timers.tick(1_000);
+  assert.equal(connection.starts, 2, 'the relay is asked');
+  connection.shut('resume_stale');
+  assert.ok(talk.forgotten);
+  assert.deepEqual(connection.conversation.items, []);
+});
+
+test('what a tab lost is let go of at once where the session waits for others', async () => {
+  const { desk, talk, connection } = await lostWith('superseded');
+  desk.arrived({ waiting: [/** @type {any} */ ({ session: 'one' })], mine: [], colleagues: [] });
+  assert.ok(talk.forgotten);
+  assert.deepEqual(connection.conversation.items, []);
+});
+
+test('while nothing can be recorded, what is not sent stays, and it goes on once the session is back', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { desk, talk, connection } = await lostWith('recording_unavailable');
+  const whole = () => [talk.forgotten, talk.held, talk.draft, connection.conversation.pending.length, connection.conversation.items.length, sessionStorage.length];
+  const held = [false, true, 'half a sentence', 1, 1, 1];
+  assert.deepEqual(whole(), held);
+  desk.arrived({ waiting: [], mine: [], colleagues: [] });
+  t.mock.timers.tick(1_000);
+  assert.equal(connection.starts, 2, 'the relay is asked');
+  connection.shut('recording_unavailable');
+  assert.deepEqual(whole(), held);
+  desk.arrived({ waiting: [], mine: [/** @type {any} */ ({ session: 'one' })], colleagues: [] });
+  t.mock.timers.tick(60_000);
+  assert.equal(connection.starts, 2, 'from here on it is the agent who takes it up');
+  assert.deepEqual(whole(), held);
+});
+
+test('a list that is empty while the relay begins takes nothing from a tab, nor from another', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { desk, talk, connection } = await lostWith('superseded');
+  desk.arrived({ waiting: [], mine: [], colleagues: [] });
+  assert.equal(talk.draft, 'half a sentence');
+  desk.arrived({ waiting: [], mine: [/** @type {any} */ ({ session: 'one' })], colleagues: [] });
+  t.mock.timers.tick(60_000);
+  assert.equal(connection.starts, 1, 'it is open in the other tab');
+  assert.ok(!talk.forgotten);
+  assert.equal(talk.draft, 'half a sentence');
+});
+
+test('a desk that is closed asks nothing any more', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { desk, connection } = await lostWith('recording_unavailable');
+  desk.arrived({ waiting: [], mine: [], colleagues: [] });
+  desk.close();
+  t.mock.timers.tick(60_000);
+  assert.equal(connection.starts, 1);
+});
+
+test('how long ago something was is said as the language says it', async () => {
+  const { ago } = await withBrowser(() => import('./language.js'));
+  assert.equal(ago(28_400, 'en'), '28 seconds ago');
+  assert.equal(ago(2 * 86_400_000, 'de'), 'vor 2 Tagen');
+  assert.equal(ago(-5_000, 'en'), '0 seconds ago');
+});
+
+test('how long something is kept is said as notices say it, where that is exact', async () => {
+  const { asNoticesSay, inDays } = await withBrowser(() => import('./language.js'));
+  const said = [30, 90, 183, 200, 365, 730, 3650].map(asNoticesSay);
+  assert.deepEqual(said, ['30 days', '90 days', '6 months', '200 days', '1 year', '2 years', '10 years']);
+  assert.equal(inDays(183), '183 days');
+});
+
+/**
+ * A desk with one conversation that is the agent's, has something unsent, and was closed by the relay.
+ * @param {string} code
+ */
+async function lostWith(code) {
+  const { Talk } = await withBrowser(() => import('./talk.js'));
+  const { Desk } = await import('./desk.js');
+  const desk = new Desk({ staff: 'mia', name: 'Mia', client: 'Alpine Bank' }, { signedOut: () => {} });
+  const connection = new FakeConnection();
+  const talk = new Talk({ site: 's', session: 'one', participant: 'me', key: {} }, /** @type {any} */ (connection));
+  connection.conversation.items.push({ kind: 'said', n: 1, participant: 'v', text: 'my card' });
+  connection.conversation.pending.push({ cid: 1, text: 'not confirmed', refused: null });
+  connection.dispatchEvent(new Event('keep'));
+  talk.draft = 'half a sentence';
+  desk.take(talk);
+  desk.arrived({ waiting: [], mine: [/** @type {any} */ ({ session: 'one' })], colleagues: [] });
+  connection.shut(code);
+  return { desk, talk, connection };
+}
+
 class FakeElement {
   writes = false;
 
@@ -107,18 +233,25 @@ class FakeElement {
 
 class FakeConnection extends EventTarget {
   open = false;
+  starts = 0;
   state = 'open';
+  /** @type {string | null} */
+  code = null;
   /** @type {number[]} */
   marked = [];
-  conversation = {
-    me: 'me', last: 0, ended: null,
-    people: new Map(), typing: new Set(),
-    /** @type {{ kind: string, n: number, participant: string }[]} */
-    items: [],
-  };
+  conversation = Object.assign(new Conversation(), { me: 'me', items: /** @type {any[]} */ ([]) });
 
   start() {
     this.open = true;
+    this.starts += 1;
+    this.state = 'open';
+  }
+
+  /** @param {string} code as the relay closes it */
+  shut(code) {
+    this.state = 'closed';
+    this.code = code;
+    this.dispatchEvent(new Event('change'));
   }
 
   close() {
@@ -130,8 +263,12 @@ class FakeConnection extends EventTarget {
     this.marked.push(n);
   }
 
+  get over() {
+    return this.conversation.ended !== null;
+  }
+
   saved() {
-    return { resume: 'r', name: 'Mia', cid: 0, pending: [], last: 0, head: null };
+    return { resume: 'r', name: 'Mia', unrecorded: false, cid: 0, pending: [], last: 0, head: null };
   }
 }
 

@@ -1,11 +1,13 @@
 // Questions that are asked before something is done, and the list of keys.
 
-import { fill, h } from '../lib/h.js';
+import { fill, h, register } from '../lib/h.js';
+import { keyed, say } from './keyed.js';
 import { KEYS, keysOn, switchKeys } from './keys.js';
 import { words } from './language.js';
 
 /** @import { Child } from '../lib/h.js' */
 /** @import { Colleague } from '../lib/wire.js' */
+/** @import { Desk } from './desk.js' */
 
 /**
  * A modal dialog; resolves with the value of the button that closed it, '' where it was put away.
@@ -36,6 +38,11 @@ export function asking() {
   return document.querySelector('dialog[open]') !== null;
 }
 
+/** Puts away what is asked: it no longer matters. */
+export function withdraw() {
+  document.querySelector('dialog')?.close('');
+}
+
 const cancel = () => h('button', { value: '', class: 'plain' }, words.t('cancel'));
 
 /**
@@ -61,25 +68,54 @@ export async function askLeave(visitor) {
 }
 
 /**
- * Whom to ask in, or to hand the session to: a colleague's id, `queue`, or '' for nobody.
+ * Whom to ask in, or to hand the session to: a colleague's id, `queue`, or '' for nobody. Who is at
+ * the desk is shown as it changes; the order stays, so that nobody moves under the pointer.
  * @param {'invite' | 'transfer'} deed
- * @param {readonly Colleague[]} colleagues
+ * @param {Desk} desk
  * @returns {Promise<string>}
  */
-export function askWhom(deed, colleagues) {
-  const order = [...colleagues].sort((a, b) => Number(b.online) - Number(a.online) || a.name.localeCompare(b.name));
-  const rows = order.map((c) => h('li', null, h('button', { value: c.staff, class: 'plain row', disabled: !c.online },
-    h('span', { class: 'who', dir: 'auto' }, c.name),
-    h('span', { class: 'small soft since' }, words.t(c.online ? 'at_desk' : 'not_at_desk')))));
-  if (deed === 'transfer') {
-    rows.unshift(h('li', null, h('button', { value: 'queue', class: 'plain row' },
-      h('span', { class: 'who' }, words.t('to_queue')), h('span', { class: 'small soft where' }, words.t('to_queue_text')))));
-  }
-  return ask(words.t(`${deed}_title`), [
-    h('p', { class: 'soft' }, words.t(`${deed}_text`)),
-    order.length === 0 ? h('p', { class: 'soft' }, words.t('no_colleagues')) : null,
-    h('ul', { class: 'people' }, ...rows),
+export async function askWhom(deed, desk) {
+  const nobody = h('p', { class: 'soft' }, words.t('no_colleagues'));
+  const list = h('div', { role: 'list' });
+  /** @type {string[]} */
+  const order = [];
+  const draw = () => {
+    const colleagues = desk.queue?.colleagues ?? [];
+    const known = new Map(colleagues.map((c) => [c.staff, c]));
+    const fresh = colleagues.filter((c) => !order.includes(c.staff))
+      .sort((a, b) => Number(b.online) - Number(a.online) || a.name.localeCompare(b.name));
+    order.push(...fresh.map((c) => c.staff));
+    nobody.hidden = colleagues.length > 0;
+    keyed(list, order.flatMap((staff) => known.get(staff) ?? []), (c) => c.staff, () => new WhomRow());
+  };
+  draw();
+  desk.addEventListener('change', draw);
+  const answer = await ask(words.t(`${deed}_title`), [
+    h('p', { class: 'soft' }, words.t(`${deed}_text`)), nobody,
+    h('div', { class: 'people' }, deed === 'transfer' ? h('button', { value: 'queue', class: 'plain row' },
+      h('span', { class: 'who' }, words.t('to_queue')), h('span', { class: 'small soft since' }, words.t('to_queue_text'))) : null, list),
   ], [cancel()]);
+  desk.removeEventListener('change', draw);
+  return answer;
+}
+
+class WhomRow extends HTMLElement {
+  #who = h('span', { class: 'who', dir: 'auto' });
+  #where = h('span', { class: 'small soft since' });
+  #button = h('button', { class: 'plain row' }, this.#who, this.#where);
+
+  connectedCallback() {
+    this.role = 'listitem';
+    if (!this.firstChild) this.append(this.#button);
+  }
+
+  /** @param {Colleague} colleague */
+  show({ staff, name, online }) {
+    this.#button.value = staff;
+    this.#button.disabled = !online;
+    say(this.#who, name);
+    say(this.#where, words.t(online ? 'at_desk' : 'not_at_desk'));
+  }
 }
 
 /** The keys, and the switch for single letters. */
@@ -92,3 +128,5 @@ export async function showKeys() {
     h('label', { class: 'check' }, on, h('span', null, words.t('keys_switch'))),
   ], [h('button', { value: '', class: 'primary' }, words.t('close'))]);
 }
+
+register('desk-whom', WhomRow);

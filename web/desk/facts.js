@@ -1,11 +1,12 @@
 // The right column: what is known. An address is never among it.
 
 import { fill, h, register } from '../lib/h.js';
-import { words } from './language.js';
+import { asNoticesSay, inDays, words } from './language.js';
 import { modalities, recordedSign } from './queue-list.js';
 
 /** @import { Child } from '../lib/h.js' */
 /** @import { Desk } from './desk.js' */
+/** @import { Talk } from './talk.js' */
 
 export class Facts extends HTMLElement {
   #shown = '';
@@ -30,23 +31,31 @@ export class Facts extends HTMLElement {
     this.#list.hidden = !talk && !entry;
     /** @type {[string, Child[]][]} */
     const facts = [];
-    const recorded = entry ? entry.recorded : talk?.conversation.recording !== null;
+    const recorded = entry ? entry.recorded : !talk?.conversation.unrecorded;
     const sign = h('span');
-    recordedSign(sign, recorded);
+    const over = talk?.over ?? false;
+    recordedSign(sign, recorded, over && !entry);
     facts.push(['fact_recording', [sign]]);
     if (entry && recorded) {
-      facts.push(['fact_kept', [words.t('kept_days', { min: entry.minimum_days, max: entry.maximum_days })]]);
+      const places = (/** @type {(days: number) => string} */ say) => ({ min: say(entry.minimum_days), max: say(entry.maximum_days) });
+      facts.push(['fact_kept', [h('span', { title: words.t('kept_for', places(inDays)) }, words.t('kept_for', places(asNoticesSay)))]]);
     }
     const agreed = talk?.conversation.modalities.length ? talk.conversation.modalities : entry?.modalities ?? [];
     facts.push(['fact_agreed', [modalities(entry?.modalities ?? agreed)]]);
     if (entry) {
       facts.push(['fact_notice', [h('code', { title: entry.notice }, entry.notice.slice(0, 12))]]);
       facts.push(['fact_site', [h('span', { dir: 'auto' }, entry.site_name)]]);
-      facts.push([entry.offer ? 'fact_waits' : 'fact_since', [h('time', {
+      if (!over) facts.push([entry.offer ? 'fact_waits' : 'fact_since', [h('time', {
         datetime: new Date(entry.since).toISOString(), title: words.exact(entry.since),
       }, `${words.time(entry.since)} · ${words.duration(Date.now() - entry.since)}`)]]);
     }
-    if (talk) facts.push(['fact_people', [h('ul', null, ...people(talk.conversation))]]);
+    const [first, last] = [talk?.conversation.items.at(0), talk?.conversation.items.at(-1)];
+    if (over && first && last) {
+      facts.push(['fact_lasted', [h('time', { datetime: new Date(first.at).toISOString(), title: words.exact(first.at) }, words.time(first.at)),
+        '–', h('time', { datetime: new Date(last.at).toISOString(), title: words.exact(last.at) }, words.time(last.at)),
+        ` · ${words.duration(last.at - first.at)}`]]);
+    }
+    if (talk) facts.push([over ? 'fact_were' : 'fact_people', [h('ul', null, ...people(talk))]]);
     else if (entry) facts.push(['fact_visitor', [words.t(entry.online ? 'present' : 'away')]]);
     facts.push(['fact_address', [words.t('no_address')]]);
     facts.push(['fact_session', [h('code', null, session ?? '')]]);
@@ -59,14 +68,21 @@ export class Facts extends HTMLElement {
   }
 }
 
-/** @param {import('../lib/conversation.js').Conversation} conversation */
-function people(conversation) {
-  return [...conversation.people.values()]
-    .filter((p) => p.role === 'visitor' || conversation.agents.includes(p))
-    .map((p) => h('li', null,
-      h('span', { dir: 'auto' }, p.name || words.t('visitor')), ' ',
-      h('span', { class: 'small soft' }, p.participant === conversation.me ? words.t('you')
-        : `${words.t(`role_${p.role}`)} · ${words.t(p.online ? 'present' : 'away')}`)));
+/**
+ * Who is in it; once it is over, who was, and nothing of where they are now.
+ * @param {Talk} talk
+ */
+function people({ connection, conversation, over }) {
+  const there = [...conversation.people.values()].filter((p) => over || p.role === 'visitor' || conversation.agents.includes(p));
+  // Whoever came back by another tab was there once.
+  const others = new Map(there.map((p) => [over && p.participant !== conversation.me ? `${p.role} ${p.name}` : p.participant, p]));
+  return [...others.values()]
+    .map((p) => {
+      const role = p.participant === conversation.me ? words.t('you') : p.name ? words.t(`role_${p.role}`) : '';
+      const where = over || connection.state !== 'open' || p.participant === conversation.me ? '' : words.t(p.online ? 'present' : 'away');
+      return h('li', null, h('span', { dir: 'auto' }, p.name || words.t('visitor')), ' ',
+        h('span', { class: 'small soft' }, [role, where].filter(Boolean).join(' · ')));
+    });
 }
 
 register('desk-facts', Facts);

@@ -42,5 +42,5 @@ export function actionOf(event) {
 /** @param {KeyboardEvent} event */
 function writes(event) {
   const target = event.composedPath()[0];
-  return target instanceof HTMLElement && target.matches('input:not([type=checkbox]), textarea, select, [contenteditable]');
+  return target instanceof HTMLElement && target.matches('input:not([type=checkbox]), textarea, select, [contenteditable], [data-quiet]');
 }

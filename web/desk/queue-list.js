@@ -2,7 +2,7 @@
 
 import { fill, h, register } from '../lib/h.js';
 import { keyed, say } from './keyed.js';
-import { words } from './language.js';
+import { ago, words } from './language.js';
 
 /** @import { PastSession, QueueEntry } from '../lib/wire.js' */
 /** @import { Desk } from './desk.js' */
@@ -21,7 +21,7 @@ export class QueueList extends HTMLElement {
     const queue = desk.queue;
     this.#waiting.show(queue?.waiting ?? null, (e) => e.session, () => new WaitingRow(desk));
     this.#mine.show(queue ? mineOf(desk) : null, (e) => e.session, () => new MineRow(desk));
-    this.#earlier.show(desk.past, (p) => p.session, () => new PastRow());
+    this.#earlier.show(desk.past?.filter((p) => !desk.talks.has(p.session)) ?? null, (p) => p.session, () => new PastRow());
   }
 }
 
@@ -96,7 +96,10 @@ class WaitingRow extends HTMLElement {
   /** @param {QueueEntry} entry */
   show(entry) {
     this.#entry = entry;
-    say(this.#who, entry.visitor);
+    // A relay that was started again does not know the name of who has not come back yet.
+    const who = entry.visitor || words.t('visitor');
+    say(this.#who, who);
+    this.#who.title = who;
     since(this.#wait, entry.since, 'waits_since');
     say(this.#where, [entry.site_name, modalities(entry.modalities), entry.online ? '' : words.t('away')]
       .filter(Boolean).join(' · '));
@@ -107,7 +110,7 @@ class WaitingRow extends HTMLElement {
     current(this.#main, this.#desk.selected === entry.session);
     this.#take.classList.toggle('primary', entry === this.#desk.queue?.waiting[0]);
     this.#take.disabled = this.#desk.accepting.has(entry.session) || !this.#desk.online;
-    this.#take.setAttribute('aria-label', words.t('accept_who', { who: entry.visitor }));
+    this.#take.setAttribute('aria-label', words.t('accept_who', { who }));
   }
 }
 
@@ -135,11 +138,14 @@ class MineRow extends HTMLElement {
   show({ session, entry }) {
     this.#session = session;
     const talk = this.#desk.talks.get(session);
-    say(this.#who, entry?.visitor || talk?.visitor || words.t('visitor'));
+    const who = entry?.visitor || talk?.visitor || words.t('visitor');
+    say(this.#who, who);
+    this.#who.title = who;
     this.#since.hidden = !entry;
     if (entry) since(this.#since, entry.since, 'runs_since');
     const typing = talk && talk.typing.length > 0;
-    say(this.#last, typing ? words.t('typing_short') : talk?.summary ?? words.t('not_open_here'));
+    const here = talk && !(talk.left && entry) ? talk.summary : words.t('not_open_here');
+    say(this.#last, typing ? words.t('typing_short') : here);
     const unread = talk?.unread ?? 0;
     this.#unread.hidden = unread === 0;
     say(this.#unread, unread ? words.t('unread', { n: unread }) : '');
@@ -159,7 +165,7 @@ class PastRow extends HTMLElement {
   /** @param {PastSession} past */
   show(past) {
     say(this.#where, past.site_name);
-    since(this.#when, past.ended, 'ended_at');
+    since(this.#when, past.ended, 'ended_at', ago(Date.now() - past.ended));
     say(this.#what, [modalities(past.modalities), words.duration(past.ended - past.started),
       words.t(past.recorded ? 'recorded' : 'not_recorded')].join(' · '));
   }
@@ -177,13 +183,14 @@ function item(element, ...parts) {
 }
 
 /**
- * How long ago, with the exact time on hover.
+ * How long it has been so, with the exact time on hover.
  * @param {HTMLTimeElement} element
  * @param {number} at
  * @param {string} key
+ * @param {string} [long]
  */
-function since(element, at, key) {
-  say(element, words.duration(Date.now() - at));
+function since(element, at, key, long = words.duration(Date.now() - at)) {
+  say(element, long);
   element.dateTime = new Date(at).toISOString();
   element.title = words.t(key, { at: words.exact(at) });
 }
@@ -194,12 +201,14 @@ export function modalities(names) {
 }
 
 /**
+ * The red sign stands only while something is recorded.
  * @param {HTMLElement} element
  * @param {boolean} recorded
+ * @param {boolean} [over]
  */
-export function recordedSign(element, recorded) {
-  element.className = recorded ? 'recorded' : 'small soft';
-  say(element, words.t(recorded ? 'recorded' : 'not_recorded'));
+export function recordedSign(element, recorded, over = false) {
+  element.className = recorded && !over ? 'recorded' : 'small soft';
+  say(element, words.t(!recorded ? 'not_recorded' : over ? 'was_recorded' : 'recorded'));
 }
 
 /**

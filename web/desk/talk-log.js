@@ -31,6 +31,10 @@ export class TalkLog extends HTMLElement {
       this.#follows = this.#atEnd();
       if (this.#follows) this.#onSeen();
     }, { passive: true });
+    // A narrower window, or more to write in below, must not hide what was said last.
+    new ResizeObserver(() => {
+      if (this.#follows) this.#toEnd();
+    }).observe(this.#scroller);
     fill(this, this.#scroller, this.#down);
   }
 
@@ -101,7 +105,9 @@ class Line extends HTMLElement {
     this.className = said ? `said ${mine ? 'mine' : 'theirs'}${follows ? ' follows' : ''}` : 'event';
     this.#name.hidden = !said || follows || mine;
     say(this.#name, name);
-    say(this.#text, said ? item.text ?? '' : words.t(eventKey(item, mine), { who: name }));
+    // A name that runs the other way turns neither the sentence nor the time around.
+    this.#text.dir = said ? 'auto' : '';
+    say(this.#text, said ? item.text ?? '' : words.t(eventKey(item, mine), { who: `\u2068${name}\u2069` }));
     say(this.#time, words.time(item.at));
     this.#time.dateTime = new Date(item.at).toISOString();
     this.#time.title = words.exact(item.at);
@@ -110,7 +116,7 @@ class Line extends HTMLElement {
     this.#progress.hidden = !progress;
     if (progress) {
       const ticks = { kept: '✓', delivered: '✓✓', read: '✓✓' }[progress];
-      say(this.#progress, `${words.t(`progress_${progress}`)} ${ticks}`);
+      say(this.#progress, `${words.t(`progress_${progress === 'kept' && conversation.unrecorded ? 'sent' : progress}`)} ${ticks}`);
       this.#progress.dataset.progress = progress;
     }
   }
@@ -138,7 +144,7 @@ class PendingLine extends HTMLElement {
     this.className = `said mine ${pending.refused ? 'refused' : 'sending'}`;
     say(this.#text, pending.text);
     const waits = talk.connection.state === 'open' ? 'progress_sending' : 'progress_waiting';
-    say(this.#state, pending.refused ? refusal(pending.refused) : words.t(talk.over ? 'progress_not_sent' : waits));
+    say(this.#state, pending.refused ? refusal(pending.refused, talk.conversation) : words.t(talk.over ? 'progress_not_sent' : waits));
     this.#again.hidden = !pending.refused || talk.over;
     this.#drop.hidden = !pending.refused;
   }

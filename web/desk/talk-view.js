@@ -27,7 +27,8 @@ export class TalkView extends HTMLElement {
   #away = h('span', { class: 'small soft' });
   #buttons;
   #header;
-  #notice = h('div', { class: 'notice', role: 'status' });
+  // Whoever was writing when the field went stands here, where a letter is no key.
+  #notice = h('div', { class: 'notice', role: 'status', tabindex: '-1', 'data-quiet': '' });
   #log = new TalkLog(() => this.#see());
   #composer = new Composer();
   #other = h('div', { class: 'place' });
@@ -66,6 +67,7 @@ export class TalkView extends HTMLElement {
     const talk = this.#talk = desk.selected ? desk.talks.get(desk.selected) ?? null : null;
     this.#header.hidden = !talk && !entry;
     for (const part of [this.#log, this.#notice]) part.hidden = !talk;
+    const wrote = this.#composer.contains(document.activeElement);
     this.#composer.hidden = !talk || talk.over || talk.lost;
     this.#other.hidden = Boolean(talk);
     if (talk || entry) this.#head(talk, entry);
@@ -73,6 +75,7 @@ export class TalkView extends HTMLElement {
       this.#notify(talk);
       this.#log.show(talk);
       this.#composer.show(talk);
+      if (wrote && this.#composer.hidden) this.#notice.focus();
       this.#see();
     } else {
       this.#elsewhere(entry);
@@ -85,9 +88,9 @@ export class TalkView extends HTMLElement {
    */
   #head(talk, entry) {
     say(this.#title, talk?.visitor || entry?.visitor || words.t('visitor'));
-    recordedSign(this.#sign, entry ? entry.recorded : talk?.conversation.recording !== null);
+    recordedSign(this.#sign, entry ? entry.recorded : !talk?.conversation.unrecorded, talk?.over && !entry);
     const visitor = [...talk?.conversation.people.values() ?? []].find((p) => p.role === 'visitor');
-    const online = talk?.connection.state === 'open' ? visitor?.online : entry?.online;
+    const online = talk?.connection.state === 'open' ? visitor?.online : this.#desk?.online ? entry?.online : undefined;
     say(this.#away, talk?.over || online === undefined ? '' : words.t(online ? 'present' : 'away'));
     const open = talk?.connection.state === 'open' && !talk.over;
     for (const [deed, button] of Object.entries(this.#buttons)) {
@@ -104,26 +107,35 @@ export class TalkView extends HTMLElement {
     /** @type {[string, () => void] | null} */
     let offer = null;
     const away = () => this.#desk?.putAway(talk.session);
-    if (talk.over) {
+    const entry = this.#desk?.entry(talk.session);
+    const elsewhere = talk.left && entry && !entry.offer && !conversation.ended;
+    if (elsewhere) {
+      told.push(refusal('superseded'));
+      offer = [words.t('take_back'), () => this.#desk?.accept(entry)];
+    } else if (talk.over) {
       told.push(...ending(talk));
       offer = [words.t('put_away'), away];
-    } else if (connection.state === 'closed' && connection.code === 'superseded') {
+    } else if (connection.state === 'closed' && connection.code === 'superseded' && !talk.forgotten) {
       told.push(refusal('superseded'));
       offer = [words.t('take_back'), () => connection.start()];
+    } else if (talk.held) {
+      told.push(...entry ? [words.t('recorded_again')] : [refusal('recording_unavailable', conversation), words.t('held')]);
+      offer = [words.t(entry ? 'take_up' : 'try_now'), () => connection.start()];
     } else if (connection.state === 'closed') {
-      told.push(refusal(connection.code ?? 'internal'));
-      const entry = this.#desk?.entry(talk.session);
-      offer = entry ? [words.t('take_up'), () => this.#desk?.accept(entry)] : [words.t('put_away'), away];
+      told.push(talk.forgotten ? youLeft(talk) : refusal(connection.code ?? 'internal', conversation));
+      offer = entry && !talk.forgotten ? [words.t('take_up'), () => this.#desk?.accept(entry)] : [words.t('put_away'), away];
     } else if (connection.state === 'retrying') {
-      told.push(words.t('retrying'));
+      told.push(words.t(conversation.unrecorded ? 'retrying_unrecorded' : 'retrying'));
       offer = [words.t('try_now'), () => connection.start()];
     } else if (connection.code) {
-      told.push(connection.code === 'already_taken' ? words.t('colleague_there') : refusal(connection.code));
+      told.push(connection.code === 'already_taken' ? words.t('colleague_there') : refusal(connection.code, conversation));
       offer = [words.t('close'), () => {
         connection.code = null;
         this.#notify(talk);
       }];
     }
+    if (talk.forgotten && !elsewhere) told.push(words.t('words_gone'));
+    if (talk.unsent > 0) told.push(words.t('unsent', { n: talk.unsent }));
     if (conversation.damaged) told.push(words.t('damaged'));
     if (conversation.unreadable > 0) told.push(words.t('unreadable', { n: conversation.unreadable }));
     const now = [talk.session, ...told, offer?.[0]].join('\n');
@@ -169,12 +181,17 @@ export class TalkView extends HTMLElement {
  * @param {Talk} talk
  */
 function ending(talk) {
-  const { ended, recording } = talk.conversation;
-  if (!ended) return [words.t('you_left')];
-  const kept = recording === null ? words.t('kept_nothing')
+  const { ended, unrecorded } = talk.conversation;
+  if (!ended) return [talk.left ? youLeft(talk) : refusal('session_ended', talk.conversation)];
+  const kept = unrecorded ? words.t('kept_nothing')
     : ended.keep_min !== null && ended.keep_max !== null
       ? words.t('kept_until', { min: words.day(ended.keep_min), max: words.day(ended.keep_max) }) : words.t('kept_sealed');
   return [words.t('over', { at: words.time(ended.at) }), kept];
+}
+
+/** @param {Talk} talk */
+function youLeft({ conversation }) {
+  return words.t(conversation.unrecorded ? 'you_left_unrecorded' : 'you_left');
 }
 
 register('desk-talk', TalkView);

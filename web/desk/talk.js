@@ -9,6 +9,9 @@ import { words } from './language.js';
 /** @import { AcceptResponse } from '../lib/wire.js' */
 /** @import { Kept } from './kept.js' */
 
+/** So long a session may be missing from the list before the relay is asked: it may only just begin. */
+const ASK_AFTER = 1_000;
+
 /** Emits `change` where anything is to be drawn anew, `over` once when the agent's part has ended. */
 export class Talk extends EventTarget {
   session;
@@ -17,9 +20,15 @@ export class Talk extends EventTarget {
   draft = '';
   /** Whether the agent has left, or handed the session on. */
   left = false;
+  /** Whether what was said has been let go of: there is only metadata. */
+  forgotten = false;
+  /** How many of the agent's own messages were not confirmed when it was let go of. */
+  unsent = 0;
 
   #read = 0;
   #told = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #asking;
   #way;
 
   /**
@@ -59,12 +68,17 @@ export class Talk extends EventTarget {
 
   /** Whether the conversation has ended, for everyone or for this agent. */
   get over() {
-    return this.left || this.conversation.ended !== null;
+    return this.left || this.connection.over;
   }
 
   /** Whether the connection is closed and would not come back by itself. */
   get lost() {
     return !this.over && this.connection.state === 'closed';
+  }
+
+  /** Whether it goes on once it can be recorded again: what is not sent yet waits here. */
+  get held() {
+    return this.lost && !this.forgotten && this.connection.code === 'recording_unavailable';
   }
 
   /** How many messages of others are unread. */
@@ -108,7 +122,7 @@ export class Talk extends EventTarget {
   /** One line for the list: what was said last, or where the conversation stands. */
   get summary() {
     const { connection, conversation } = this;
-    if (this.over) return words.t(this.conversation.ended ? 'summary_over' : 'summary_left');
+    if (this.over) return words.t(this.connection.over ? 'summary_over' : 'summary_left');
     if (this.lost) return words.t('summary_lost');
     if (connection.state === 'retrying') return words.t('summary_retrying');
     if (connection.state === 'connecting') return words.t('loading');
@@ -117,22 +131,53 @@ export class Talk extends EventTarget {
     return said.participant === conversation.me ? words.t('summary_mine', { text: said.text ?? '' }) : said.text ?? '';
   }
 
+  /**
+   * Asks the relay whether the session is still this agent's, by coming back to it.
+   * @param {() => boolean} still whether there is anything to ask, by then
+   */
+  ask(still) {
+    this.#asking ??= setTimeout(() => {
+      this.#asking = undefined;
+      if (still()) this.connection.start();
+    }, ASK_AFTER);
+  }
+
   close() {
+    clearTimeout(this.#asking);
     this.connection.close();
+  }
+
+  /**
+   * Lets go of what was said and of what the visitor is called: the conversation is over, or no
+   * longer this agent's. Who else was there, and when, stays.
+   */
+  forget() {
+    if (!this.forgotten) {
+      this.forgotten = true;
+      forget(this.session);
+      this.close();
+    }
+    const { conversation } = this;
+    this.unsent += conversation.pending.length + Number(this.draft.trim() !== '');
+    this.draft = '';
+    conversation.pending = [];
+    conversation.typing.clear();
+    conversation.items = conversation.items.filter((item) => item.kind !== 'said');
+    for (const known of [...conversation.items, ...conversation.people.values()]) if (known.role === 'visitor') known.name = '';
   }
 
   #keep() {
     const saved = this.connection.saved();
-    if (saved && !this.over) keep({ ...this.#way, saved });
+    if (saved && !this.over && !this.forgotten) keep({ ...this.#way, saved });
   }
 
   #changed() {
     const { items, me } = this.conversation;
     this.left ||= items.some((item) => item.kind === 'left' && item.participant === me);
+    // Again at every change: parts that were on their way may still be opened.
+    if (this.over || this.forgotten) this.forget();
     if (this.over && !this.#told) {
       this.#told = true;
-      forget(this.session);
-      this.connection.close();
       this.dispatchEvent(new Event('over'));
     }
     this.dispatchEvent(new Event('change'));

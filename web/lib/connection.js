@@ -69,6 +69,7 @@ export class Connection extends EventTarget {
       this.#head = credentials.head;
       this.conversation.pending = credentials.pending;
       this.conversation.last = credentials.last;
+      this.conversation.unrecorded = credentials.unrecorded;
     } else {
       this.#join = credentials;
     }
@@ -98,6 +99,7 @@ export class Connection extends EventTarget {
   close() {
     this.#drop();
     this.state = 'closed';
+    this.#opener = null;
     globalThis.removeEventListener?.('online', this.#online);
     globalThis.removeEventListener?.('offline', this.#offline);
   }
@@ -154,14 +156,19 @@ export class Connection extends EventTarget {
     return this.state === 'open';
   }
 
+  /** Whether the session has ended, also where no word of its end came through. */
+  get over() {
+    return this.conversation.ended !== null || this.code === 'session_ended';
+  }
+
   /**
    * What to keep for a reload; `null` before the first welcome.
    * @returns {Saved | null}
    */
   saved() {
     if (!this.#resume) return null;
-    const { pending, last } = this.conversation;
-    return { resume: this.#resume, name: this.#name, cid: this.#cid, pending, last, head: this.#head };
+    const { pending, last, unrecorded } = this.conversation;
+    return { resume: this.#resume, name: this.#name, cid: this.#cid, pending, last, unrecorded, head: this.#head };
   }
 
   /** @returns {Hello} */
@@ -191,6 +198,8 @@ export class Connection extends EventTarget {
       }
       this.#replaying = again && frame.recording !== null && frame.last > conversation.have;
       this.#timer('patience', 0);
+      // Says that the welcome is here: nobody else comes in by the join token from now on.
+      if (!again) this.mark(0);
     } else if (frame.t === 'sealed') {
       await this.#unseal(frame);
       if (!frame.more) this.#replaying = false;

@@ -76,12 +76,27 @@ test('the first hello joins, and all later ones resume with the newest token', a
   const { connection, sockets, latest } = await connected();
   assert.deepEqual(latest().sent, [{ t: 'join', site: 'site', token: 'join', name: 'Blue Heron' }]);
   await latest().tell(welcome());
+  assert.deepEqual(latest().sent.slice(1), [{ t: 'mark', delivered: 0, read: 0 }]);
   await latest().shut(1006);
   assert.equal(connection.state, 'retrying');
   t.mock.timers.tick(500);
   assert.equal(sockets.length, 2);
   latest().onopen();
   assert.deepEqual(latest().sent, [{ t: 'resume', site: 'site', token: 'next', name: 'Blue Heron', have: 0 }]);
+});
+
+test('a join whose welcome was lost is tried again with the same token', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { connection, sockets, latest } = await connected();
+  await latest().shut(1006);
+  t.mock.timers.tick(500);
+  assert.equal(sockets.length, 2);
+  latest().onopen();
+  assert.deepEqual(latest().sent, [{ t: 'join', site: 'site', token: 'join', name: 'Blue Heron' }]);
+  await latest().tell({ t: 'error', code: 'token_invalid', message: '' });
+  await latest().shut(4401, 'token_invalid');
+  assert.equal(connection.state, 'closed');
+  assert.equal(connection.code, 'token_invalid');
 });
 
 test('no more is on the way than the limit, and the rest follows acknowledgements', async () => {
@@ -162,6 +177,19 @@ test('a reload goes on with the numbers, the token and what was not acknowledged
   await latest().tell({ t: 'sealed', wraps: [], parts: [], more: false });
   connection.say('c');
   assert.deepEqual(latest().said(), [[2, 'b'], [3, 'c']]);
+});
+
+test('a session that ended without a word is over, and a reloaded page knows whether it was recorded', async () => {
+  for (const recording of [null, vector.recording]) {
+    const first = await connected();
+    await first.latest().tell(welcome({ recording }));
+    const saved = JSON.parse(JSON.stringify(first.connection.saved()));
+    const { connection, latest } = await connected(saved);
+    assert.equal(connection.over, false);
+    await latest().shut(4410, 'session_ended');
+    assert.deepEqual([connection.state, connection.over, connection.conversation.ended], ['closed', true, null]);
+    assert.equal(connection.conversation.unrecorded, recording === null);
+  }
 });
 
 test('an unanswered message, or a silent hello, opens a new socket', async (t) => {

@@ -9,6 +9,8 @@ export class Conversation {
   session = '';
   /** @type {string | null} `null` where nothing is recorded */
   recording = null;
+  /** Whether it is known that nothing is recorded. */
+  unrecorded = false;
   /** This participant. */
   me = '';
   name = '';
@@ -56,6 +58,7 @@ export class Conversation {
           Object.assign(this, { [key]: frame[key] });
         }
         this.recording = frame.recording;
+        this.unrecorded = !frame.recording;
         this.me = frame.participant;
         this.clock = frame.now - now;
         if (frame.answered) this.waiting = null;

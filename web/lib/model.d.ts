@@ -33,6 +33,7 @@ export interface Pending {
 export interface Saved {
   resume: string;
   name: string;
+  unrecorded: boolean;
   /** The last number given to a message. */
   cid: number;
   pending: Pending[];

@@ -6,7 +6,7 @@ export type Basis = 'consent' | 'legal_obligation' | 'legitimate_interest' | 'co
 export type RecordingMode = 'required' | 'optional';
 export type RecordingChoice = 'acknowledged' | 'refused';
 export type Role = 'visitor' | 'agent';
-export type LeaveReason = 'left' | 'transferred' | 'gone';
+export type LeaveReason = 'left' | 'transferred' | 'gone' | 'expired';
 
 export type ErrorCode =
   | 'malformed' | 'too_large' | 'unsupported_version' | 'hello_timeout' | 'token_invalid' | 'token_expired'

@@ -1,10 +1,13 @@
 // After the end: what was kept, until when; and what the visitor takes home: the receipt, a copy.
+// Or why the conversation is closed here, and the way on.
 
 import { fromBase64 } from '../lib/bytes.js';
 import { fill, h, register } from '../lib/h.js';
 import { Log } from './log.js';
 
+/** @import { Connection } from '../lib/connection.js' */
 /** @import { Conversation } from '../lib/conversation.js' */
+/** @import { Child } from '../lib/h.js' */
 /** @import { Words } from '../lib/i18n.js' */
 /** @import { Kept } from './kept.js' */
 /** @import { Page } from './page.js' */
@@ -34,7 +37,7 @@ export class Ended extends HTMLElement {
   connectedCallback() {
     const { words } = this.#page;
     const { ended } = this.#conversation;
-    const recorded = ended?.keep_max != null;
+    const recorded = !this.#conversation.unrecorded;
     const list = h('div', { role: 'status' });
     const close = h('button', { type: 'button', onclick: () => {
       if (!this.#warned) {
@@ -45,8 +48,8 @@ export class Ended extends HTMLElement {
       this.#page.close();
     } }, words.t('close'));
     fill(this, h('h2', { tabindex: -1 }, words.t('ended')),
-      h('p', null, words.t(recorded ? 'kept_what' : 'kept_nothing'), ' ', recorded && words.t('kept_until', {
-        min: words.day(ended.keep_min ?? ended.at), max: words.day(ended.keep_max ?? ended.at) })),
+      h('p', null, words.t(recorded ? 'kept_what' : 'kept_nothing'), ' ', ended?.keep_max != null && words.t('kept_until', {
+        min: words.day(ended.keep_min ?? ended.at), max: words.day(ended.keep_max) })),
       h('h2', null, words.t('receipt_title')),
       h('p', null, words.t(recorded ? 'receipt_why' : 'receipt_only')),
       h('div', { class: 'row' },
@@ -76,6 +79,27 @@ export class Ended extends HTMLElement {
     fill(list, h('p', null, words.t('words_why')), h('ol', { class: 'words', lang: 'en', dir: 'ltr' }, ...secret.map((word) => h('li', null, word))), copy);
     list.scrollIntoView({ block: 'nearest' });
   }
+}
+
+/**
+ * Why the relay has closed the connection without a word of an end, and the way on.
+ * @param {Page} page
+ * @param {Kept} kept
+ * @param {Connection} connection
+ * @param {string} still what is kept of the conversation
+ * @param {() => void} startOver
+ * @param {Child} contact
+ */
+export function closed(page, kept, connection, still, startOver, contact) {
+  const { words } = page;
+  const code = connection.code ?? '';
+  const here = code === 'superseded';
+  const again = here || code === 'flooding' || code === 'recording_unavailable';
+  return h('div', { class: 'card', role: 'alert' }, h('p', null, page.error(code, still)), h('div', { class: 'row' },
+    h('button', { class: 'primary', type: 'button', onclick: () => (again ? connection.start() : startOver()) },
+      words.t(here ? 'continue_here' : again ? 'try_again' : 'start_over')),
+    connection.saved() && h('button', { type: 'button', onclick: () => saveReceipt(kept, connection.conversation) }, words.t('receipt')),
+    contact));
 }
 
 /**

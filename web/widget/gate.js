@@ -81,7 +81,7 @@ export class Gate extends HTMLElement {
       agree.setAttribute('aria-disabled', String(none));
       const chat = this.#chosen.size === 1 && this.#chosen.has('chat');
       fill(agree, words.t(none ? 'choose_one' : this.#unrecorded ? 'agree_unrecorded' : chat ? 'agree' : 'agree_talk'));
-      fill(recorded, this.#unrecorded ? words.t('nothing_kept')
+      fill(recorded, this.#unrecorded ? words.t('kept_nothing')
         : h('span', { class: 'recorded fact', ...spoken }, notice.retention_text));
     };
     update();

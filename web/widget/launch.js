@@ -37,20 +37,22 @@
       overflow: hidden; text-overflow: ellipsis; white-space: nowrap; color: #1b1d21; background: #fff;
       box-shadow: 0 2px 12px rgb(20 24 32 / 24%); opacity: 0; pointer-events: none; transition: opacity 150ms; }
     .disc:hover .name, .disc:focus-visible .name { opacity: 1; }
+    .open .name { display: none; }
     .count { position: absolute; inset-block-start: -4px; inset-inline-end: -4px; min-width: 22px; padding: 0 6px; border-radius: 11px;
       font-size: 13px; font-weight: 600; color: #fff; background: #1b1d21; border: 1px solid #fff; }
     .panel { position: fixed; z-index: 2147483000; inset-block-end: 88px; inset-inline-end: 20px; width: 376px; height: 620px;
       max-width: calc(100vw - 40px); max-height: calc(100dvh - 108px); border: 1px solid #0002; border-radius: 12px; overflow: hidden;
       background: #fff; color: #1b1d21; box-shadow: 0 8px 40px rgb(20 24 32 / 24%); }
     iframe { position: absolute; inset: 0; width: 100%; height: 100%; border: 0; color-scheme: light dark; }
-    .cover { position: absolute; inset: 0; padding: 16px 60px 16px 16px; }
+    .cover { position: absolute; inset: 0; padding: 17px 60px 16px 16px; }
+    p { margin: 0; }
     .cover button { position: absolute; inset-block-start: 6px; inset-inline-end: 6px; width: 44px; height: 44px; border: 0;
       border-radius: 8px; font-size: 24px; color: inherit; background: none; cursor: pointer; }
     @media (max-width: 480px), (max-height: 480px) {
       .panel { inset: 0; width: 100%; height: 100dvh; max-width: none; max-height: none; border: 0; border-radius: 0; }
       .open .disc { display: none; }
     }
-    @media (prefers-color-scheme: dark) { .panel { background: #1e2125; color: #eceef1; } }
+    @media (prefers-color-scheme: dark) { .panel, .name { background: #1e2125; color: #eceef1; } }
     @media (prefers-reduced-motion: reduce) { * { transition: none !important; } }`;
 
   /**
@@ -70,6 +72,13 @@
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(css);
   root.adoptedStyleSheets = [sheet];
+  // Where the panel fills the screen, the page behind it does not scroll.
+  const still = new CSSStyleSheet();
+  still.replaceSync('@media (max-width: 480px), (max-height: 480px) { html { overflow: hidden !important } }');
+  /** @param {boolean} on */
+  const hold = (on) => {
+    document.adoptedStyleSheets = [...document.adoptedStyleSheets.filter((s) => s !== still), ...(on ? [still] : [])];
+  };
 
   const space = 'http://www.w3.org/2000/svg';
   const svg = document.createElementNS(space, 'svg');
@@ -107,6 +116,7 @@
   const open = () => {
     if (!panel.hidden) return;
     panel.hidden = false;
+    hold(true);
     wrap.className = 'open';
     disc.setAttribute('aria-expanded', 'true');
     if (!frame) {
@@ -127,6 +137,7 @@
   const close = () => {
     if (panel.hidden) return;
     panel.hidden = true;
+    hold(false);
     wrap.className = '';
     disc.setAttribute('aria-expanded', 'false');
     if (live) {

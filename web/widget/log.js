@@ -98,15 +98,15 @@ export class Log extends HTMLElement {
       row(`n${item.n}`, `${name}${progress}${first}${tail}`, () => this.#said(item, { name: first && !mine ? name : '', mine, progress, tail }));
     });
     for (const pending of conversation.pending) {
-      row(`c${pending.cid}`, `${pending.refused ?? this.#connection.state}${conversation.ended !== null}`, () => this.#pending(pending));
+      row(`c${pending.cid}`, `${pending.refused ?? this.#connection.state}${this.#connection.over}`, () => this.#pending(pending));
     }
     for (const [key, { node }] of this.#rows) {
       if (keep.has(key)) continue;
       node.remove();
       this.#rows.delete(key);
     }
-    this.#waiting.hidden = conversation.waiting === null;
-    this.#typing.hidden = conversation.ended !== null;
+    this.#waiting.hidden = this.#connection.over || !conversation.waiting;
+    this.#typing.hidden = this.#connection.over;
     fill(this.#typing, [...conversation.typing].map((who) => this.#words.t('typing', { name: conversation.nameOf(who) || this.#words.t('someone') })).join(' '));
     if (follow || conversation.pending.length > 0) this.#bottom();
     else if (this.#rows.size > before) this.#down.hidden = false;
@@ -126,8 +126,8 @@ export class Log extends HTMLElement {
     if (kind === 'said') return who;
     if (kind === 'ended') return words.t(!participant ? 'ended' : mine ? 'you_ended' : 'ended_by', { name: who });
     if (kind === 'asked') return words.t(handover ? 'handover' : 'asked', { name: who });
-    if (kind === 'joined') return words.t('joined', { name: mine ? name || conversation.name : who });
-    return words.t(reason === 'gone' ? 'gone' : 'left', { name: who });
+    if (kind === 'joined') return words.t(mine ? 'you_joined' : 'joined', { name: who });
+    return words.t(reason === 'gone' || reason === 'expired' ? reason : 'left', { name: who });
   }
 
   /**
@@ -155,10 +155,11 @@ export class Log extends HTMLElement {
   #pending(pending) {
     const { refused, text } = pending;
     const words = this.#words;
-    const state = refused || this.#connection.conversation.ended ? 'refused' : this.#connection.state === 'open' ? 'sending' : 'waits';
+    const { over } = this.#connection;
+    const state = refused || over ? 'refused' : this.#connection.state === 'open' ? 'sending' : 'waits';
     return h('li', { class: `mine ${state}` }, h('p', { class: 'bubble', dir: 'auto' }, text),
       h('p', { class: 'meta' }, words.t(state)),
-      refused && !this.#connection.conversation.ended && h('div', { role: 'alert' }, h('p', { class: 'small' }, words.t(words.has(`e_${refused}`) ? `e_${refused}` : 'e_internal')),
+      refused && !over && h('div', { role: 'alert' }, h('p', { class: 'small' }, words.t(words.has(`e_${refused}`) ? `e_${refused}` : 'e_internal', { kept: '' })),
         h('div', { class: 'row' },
           h('button', { type: 'button', onclick: () => this.#connection.settle(pending, true) }, words.t('try_again')),
           h('button', { type: 'button', onclick: () => this.#connection.settle(pending, false) }, words.t('discard')))));

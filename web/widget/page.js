@@ -52,9 +52,10 @@ export class Page {
   /**
    * What an error means to the visitor.
    * @param {string} code
+   * @param {string} [kept] what is kept of the conversation
    */
-  error(code) {
-    return this.words.t(this.words.has(`e_${code}`) ? `e_${code}` : 'e_internal');
+  error(code, kept = '') {
+    return this.words.t(this.words.has(`e_${code}`) ? `e_${code}` : 'e_internal', { kept });
   }
 
   /**

@@ -107,9 +107,9 @@ export class Talk extends HTMLElement {
 
   #drawTop() {
     const { words } = this.#page;
-    const { ended, recording, session } = this.#connection.conversation;
-    if (!this.#is('top', `${ended !== null} ${recording} ${session}`)) return;
-    const live = !ended && session !== '';
+    const { over, conversation: { recording, session } } = this.#connection;
+    if (!this.#is('top', `${over} ${recording} ${session}`)) return;
+    const live = !over && session !== '';
     const name = words.t('menu');
     const menu = h('div', { id: 'menu', popover: 'auto', class: 'menu' });
     fill(menu, ...['copy', 'receipt', 'end'].map((what) => h('button', { class: 'plain', type: 'button', onclick: () => {
@@ -138,16 +138,20 @@ export class Talk extends HTMLElement {
     if (!this.#is('banner', kind)) return;
     if (before && !kind) fill(this.#say, words.t('back'));
     this.#banner.hidden = !kind;
-    fill(this.#banner, kind && words.t(kind),
-      lost && h('button', { type: 'button', onclick: () => connection.start() }, words.t('retry_now')));
+    fill(this.#banner, kind && words.t(kind, { kept: this.#still() }),
+      lost && h('button', { type: 'button', onclick: () => connection.start() }, words.t('try_again')));
   }
 
   #drawFoot() {
     const { code, conversation, state } = this.#connection;
     const kind = conversation.ended ? 'ended' : state === 'closed' ? `e_${code}` : '';
     if (!this.#is('foot', kind)) return;
-    if (kind !== 'ended') return fill(this.#foot, kind ? this.#closed(code ?? '') : this.#composer);
-    import('./ended.js').then(({ Ended }) => fill(this.#foot, new Ended(this.#page, this.#kept, conversation, () => this.#startOver())));
+    if (!kind) return fill(this.#foot, this.#composer);
+    import('./ended.js').then(({ Ended, closed }) => {
+      const over = () => this.#startOver();
+      if (this.#shows.foot === kind) fill(this.#foot, kind === 'ended' ? new Ended(this.#page, this.#kept, conversation, over)
+        : closed(this.#page, this.#kept, this.#connection, this.#still(), over, this.#contact()));
+    });
   }
 
   /**
@@ -161,24 +165,11 @@ export class Talk extends HTMLElement {
     return other;
   }
 
-  /** @param {string} code */
-  #closed(code) {
-    const { words } = this.#page;
-    const connection = this.#connection;
-    const here = code === 'superseded';
-    const again = here || code === 'flooding' || code === 'recording_unavailable';
-    return h('div', { class: 'card', role: 'alert' }, h('p', null, this.#page.error(code)), h('div', { class: 'row' },
-      h('button', { class: 'primary', type: 'button', onclick: () => (again ? connection.start() : this.#startOver()) },
-        words.t(here ? 'continue_here' : again ? 'try_again' : 'start_over')),
-      connection.saved() && h('button', { type: 'button', onclick: () => this.#save('receipt') }, words.t('receipt')),
-      this.#contact()));
-  }
-
   /** While nobody is there: that the visitor waits, and what can be done meanwhile. */
   #waiting() {
     const { words } = this.#page;
     return h('div', { class: 'card waiting' }, h('h2', null, words.t('waiting')), this.#since, this.#ahead,
-      h('p', { class: 'soft' }, words.t('meanwhile')),
+      h('p', { class: 'soft meanwhile' }, words.t('meanwhile')),
       h('div', { class: 'row' }, this.#contact(), h('button', { type: 'button', onclick: () => this.#confirm() }, words.t('end'))));
   }
 
@@ -192,6 +183,11 @@ export class Talk extends HTMLElement {
     fill(this.#ahead, ahead ? words.t('ahead', { n: ahead }) : words.t('next'));
   }
 
+  /** What is kept, whatever becomes of the connection. */
+  #still() {
+    return this.#page.words.t(this.#connection.conversation.unrecorded ? 'kept_nothing' : 'kept_confirmed');
+  }
+
   #contact() {
     const href = webAddress(this.#kept.contact);
     return href && h('a', { class: 'button', href, target: '_blank', rel: 'noopener noreferrer' }, this.#page.words.t('contact_page'));
@@ -199,12 +195,15 @@ export class Talk extends HTMLElement {
 
   #confirm() {
     const { words } = this.#page;
+    const connection = this.#connection;
+    // Now, or as soon as there is a connection again.
+    const end = () => connection.command({ t: 'end' }) || connection.addEventListener('change', end, { once: true });
     const dialog = h('dialog', { class: 'card', 'aria-labelledby': 'end-title', onclose: () => dialog.remove() },
       h('h2', { id: 'end-title' }, words.t('end_title')), h('p', null, words.t('end_text')),
       h('div', { class: 'row' },
         h('button', { type: 'button', onclick: () => dialog.close() }, words.t('end_no')),
         h('button', { class: 'stop', type: 'button', onclick: () => {
-          this.#connection.command({ t: 'end' });
+          end();
           dialog.close();
         } }, words.t('end_yes'))));
     this.append(dialog);

@@ -1,16 +1,93 @@
 //! `docs/protocol.md` says what these types say: its examples are the golden files, its table of
-//! errors is the closed list.
+//! errors is the closed list. `docs/format.md` names every field of the statements about keys.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use proto::ErrorCode;
+use proto::dsse::Document;
+use proto::keys::{IntakeKey, NodeCertificate, OfficerKey, SealingKey};
+use proto::{ErrorCode, KeyId, Millis, NodeId, PublicKey, StaffId, TenantId};
 
 use crate::words;
 
 fn paper() -> String {
-    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/protocol.md");
-    std::fs::read_to_string(file).unwrap()
+    page("protocol.md")
+}
+
+fn page(name: &str) -> String {
+    let docs = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    std::fs::read_to_string(docs.join(name)).unwrap()
+}
+
+/// The fields that the page's table names for this kind of document are those that it has.
+fn named<D: Document>(page: &str, document: &D) {
+    let kind = D::TYPE.rsplit("vestibule.").next().unwrap();
+    let row = page
+        .lines()
+        .find_map(|line| line.strip_prefix(&format!("| `{kind}` | `")))
+        .unwrap_or_else(|| panic!("no fields of {kind}"));
+    // A field begins the row or follows a semicolon; what else is in code is an example.
+    let mut said: Vec<&str> = row
+        .trim_end_matches(" |")
+        .split("; `")
+        .map(|field| field.split('`').next().unwrap())
+        .collect();
+    said.sort_unstable();
+    let value = serde_json::to_value(document).unwrap();
+    let mut has: Vec<&str> = value
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    has.sort_unstable();
+    assert_eq!(said, has, "{kind}");
+}
+
+#[test]
+fn every_field_of_a_statement_about_keys_is_named() {
+    let page = page("format.md");
+    let public_key = PublicKey([7; 32]);
+    let tenant = TenantId::from_bytes([1; 16]);
+    let (not_before, not_after) = (Millis(0), Millis(1));
+    named(
+        &page,
+        &SealingKey {
+            tenant,
+            key: KeyId::from_bytes([2; 16]),
+            quarter: "2026Q4".to_owned(),
+            public_key,
+            not_before,
+            not_after,
+            threshold: 2,
+            shares: 3,
+        },
+    );
+    named(
+        &page,
+        &NodeCertificate {
+            node: NodeId::from_bytes([3; 16]),
+            public_key,
+            not_before,
+            not_after,
+        },
+    );
+    named(
+        &page,
+        &IntakeKey {
+            generation: 1,
+            public_key,
+            not_before,
+        },
+    );
+    named(
+        &page,
+        &OfficerKey {
+            tenant,
+            officer: StaffId::from_bytes([4; 16]),
+            public_key,
+        },
+    );
 }
 
 #[test]

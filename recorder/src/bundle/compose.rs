@@ -238,16 +238,27 @@ async fn custody(
         What::Opening { recording, .. }
         | What::Opened { recording, .. }
         | What::OpeningFailed { recording, .. } => *recording == id,
+        What::TenantMade { .. } => true,
         _ => false,
     };
-    let (entries, checkpoint) = log::prove(tenant, |event| concerns(&event.what)).await?;
+    let mut entries = log::about(tenant, id).await?;
+    entries.extend(log::about(tenant, case).await?);
+    entries.extend(log::beginning(tenant).await?);
+    entries.retain(|entry| log::read(entry).is_some_and(|event| concerns(&event.what)));
+    entries.sort_by_key(|entry| entry.index);
+    entries.dedup_by_key(|entry| entry.index);
+    let proven = log::prove(tenant, &entries).await?;
     let mut lines = Vec::new();
-    for entry in &entries {
+    for entry in &proven.entries {
         serde_json::to_writer(&mut lines, entry)?;
         lines.push(b'\n');
     }
     stream.add(names::CUSTODY, &lines).await?;
-    stream.add(names::CHECKPOINT, checkpoint.as_bytes()).await?;
+    stream
+        .add(names::CHECKPOINT, proven.checkpoint.as_bytes())
+        .await?;
+    let leaves: Vec<u8> = proven.leaves.iter().flat_map(|leaf| leaf.0).collect();
+    stream.add(names::LEAVES, &leaves).await?;
     let keys = Keys {
         tenant: tenant.id(),
         client: tenant.info().name.clone(),

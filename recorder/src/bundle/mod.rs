@@ -14,11 +14,13 @@
 //!   data/notice-<hash>.json         what people agreed to, byte for byte
 //!   data/custody.jsonl              who did what with it: log entries, each with its proof
 //!   data/checkpoint                 the log's signed checkpoint that the proofs lead to
+//!   data/log-leaves                 every leaf hash of that checkpoint's tree
 //!   data/keys.json                  public keys that the signatures are checked with
 //! ```
 
 pub mod bagit;
 pub mod compose;
+mod custody;
 pub mod unpack;
 pub mod verify;
 pub mod words;
@@ -53,6 +55,8 @@ pub mod names {
     pub const CUSTODY: &str = "custody.jsonl";
     /// See the module.
     pub const CHECKPOINT: &str = "checkpoint";
+    /// See the module.
+    pub const LEAVES: &str = "log-leaves";
     /// See the module.
     pub const KEYS: &str = "keys.json";
     /// Folder of the sealed parts.

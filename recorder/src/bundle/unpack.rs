@@ -11,9 +11,14 @@ use tar::Archive;
 
 use super::bagit::DECLARATION;
 use super::names;
+use crate::terminal::escape;
 
-/// A bundle larger than this is not read.
-pub const BUNDLE_MAX: u64 = 8 << 30;
+/// A bundle is checked in memory: a larger one is not read.
+pub const BUNDLE_MAX: u64 = 1 << 30;
+/// Nor one with a larger file.
+pub const FILE_MAX: u64 = 256 << 20;
+/// Nor one with more files.
+pub const FILES_MAX: usize = 100_000;
 
 /// Every file that stands beside the payload.
 const TAGS: [&str; 5] = [
@@ -33,21 +38,29 @@ pub struct Bag {
     pub tags: BTreeMap<String, Bytes>,
 }
 
+/// Of an error that is the tar's, only that there is one: its text quotes the file.
+fn broken(e: &std::io::Error) -> String {
+    if e.raw_os_error().is_some() {
+        return format!("cannot be read: {e}");
+    }
+    "not a whole tar: it breaks off, or is damaged".to_owned()
+}
+
 /// Reads the tar. The error says what is wrong with it.
 pub fn read(from: impl Read) -> Result<Bag, String> {
     let mut bag = Bag::default();
     let mut root: Option<String> = None;
     let mut archive = Archive::new(from.take(BUNDLE_MAX));
-    let broken = |e: std::io::Error| format!("not a whole tar: {e}");
-    for entry in archive.entries().map_err(broken)? {
-        let mut entry = entry.map_err(broken)?;
+    let mut left = BUNDLE_MAX;
+    for entry in archive.entries().map_err(|e| broken(&e))? {
+        let mut entry = entry.map_err(|e| broken(&e))?;
         if entry.header().entry_type().is_dir() {
             continue;
         }
         if !entry.header().entry_type().is_file() {
             return Err("holds something besides files and folders".to_owned());
         }
-        let path = entry.path().map_err(broken)?.into_owned();
+        let path = entry.path().map_err(|e| broken(&e))?.into_owned();
         let mut steps = Vec::new();
         for component in path.components() {
             match component {
@@ -63,9 +76,20 @@ pub fn read(from: impl Read) -> Result<Bag, String> {
         if root.get_or_insert_with(|| top.clone()) != top {
             return Err("holds more than one folder".to_owned());
         }
-        let mut bytes = Vec::new();
-        entry.read_to_end(&mut bytes).map_err(broken)?;
         let name = rest.join("/");
+        let size = entry.size();
+        left = left.checked_sub(size).ok_or_else(|| {
+            format!("holds more than {BUNDLE_MAX} bytes, which is more than this program checks")
+        })?;
+        if size > FILE_MAX || bag.payload.len() + bag.tags.len() >= FILES_MAX {
+            return Err(format!(
+                "{}: this program checks bundles of at most {FILES_MAX} files of {FILE_MAX} bytes each",
+                escape(&name)
+            ));
+        }
+        // Not more memory than was said, whatever comes.
+        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
+        entry.read_to_end(&mut bytes).map_err(|e| broken(&e))?;
         let before = match name.strip_prefix("data/") {
             Some(name) => bag.payload.insert(name.to_owned(), bytes.into()),
             None => bag.tags.insert(name, bytes.into()),

@@ -1,20 +1,21 @@
 //! Checks a bundle by itself: no server, no key but the public ones in it. What it starts from is
-//! the recorder's key, whose fingerprint the reader compares with one that they were given.
+//! the recorder's key, whose fingerprint the reader compares with one that they were given. Who
+//! does not trust the recorder pins more ([`Pins`]).
 
 use std::collections::BTreeSet;
 use std::io::Read;
 
+use proto::Hash32;
 use proto::dsse::{Document, Envelope};
-use proto::{Hash32, StaffId};
 use seal::manifest::Manifest;
 
 use super::bagit::{INFO, read_info};
+use super::custody::{self, Claims};
 use super::unpack::{self, Bag};
 use super::{BundleStatement, Keys, names, words};
 use crate::inspect::{Finding, Trust, statement};
-use crate::log::checkpoint::{Checkpoint, origin};
-use crate::log::{LogEvent, ProvenEntry, What};
-use crate::terminal::escape;
+use crate::log::checkpoint::Checkpoint;
+use crate::terminal::count;
 use crate::transcript::{self, Heading};
 use crate::vault::placement::Placement;
 use crate::vault::{MANIFEST, PLACEMENT};
@@ -30,6 +31,21 @@ pub struct Report {
     pub damage: Vec<String>,
     /// SHA-256 of the recorder's public key: everything rests on it.
     pub recorder: Option<Hash32>,
+    /// SHA-256 of the root's public key that the bundle names.
+    pub root: Option<Hash32>,
+    /// The bundle's checkpoint: what a later bundle must continue.
+    pub checkpoint: Option<Checkpoint>,
+}
+
+/// What the reader knows from elsewhere, and the bundle must agree with.
+#[derive(Debug, Clone, Default)]
+pub struct Pins {
+    /// SHA-256 of the recorder's key.
+    pub recorder: Option<Hash32>,
+    /// SHA-256 of the client's root key: any of these.
+    pub root: Option<Vec<Hash32>>,
+    /// An earlier checkpoint of the client's log, as a signed note.
+    pub checkpoint: Option<String>,
 }
 
 impl Report {
@@ -49,6 +65,15 @@ impl Report {
 
 /// Checks a bundle. With `expected`, the recorder's key must have that fingerprint.
 pub async fn bundle(from: impl Read, expected: Option<Hash32>) -> Report {
+    let pins = Pins {
+        recorder: expected,
+        ..Pins::default()
+    };
+    pinned(from, &pins).await
+}
+
+/// Checks a bundle, and that it agrees with what the reader knows.
+pub async fn pinned(from: impl Read, pins: &Pins) -> Report {
     let mut report = Report::default();
     let bag = match unpack::read(from) {
         Ok(bag) => bag,
@@ -59,31 +84,20 @@ pub async fn bundle(from: impl Read, expected: Option<Hash32>) -> Report {
     };
     report.say(
         unpack::check(&bag),
-        format!("bag: {} files, every checksum is right", bag.payload.len()),
+        format!(
+            "bag: {}, every checksum is right",
+            count(bag.payload.len(), "file")
+        ),
     );
-    match contents(&bag, expected, &mut report).await {
+    match contents(&bag, pins, &mut report).await {
         Ok(()) => {}
         Err(why) => report.wrong.push(why),
     }
     report
 }
 
-async fn contents(bag: &Bag, expected: Option<Hash32>, report: &mut Report) -> Result<(), String> {
-    let keys: Keys = json(bag, names::KEYS)?;
-    let fingerprint = keys.recorder.fingerprint();
-    report.recorder = Some(fingerprint);
-    if expected.is_some_and(|expected| expected != fingerprint) {
-        return Err(format!(
-            "{}: the recorder's key has the fingerprint {fingerprint}, which is not the one that was given",
-            names::KEYS
-        ));
-    }
-    let trust = Trust {
-        recorder: keys.recorder,
-        root: keys.root,
-        nodes: keys.nodes.clone(),
-        sealing: keys.sealing.clone(),
-    };
+async fn contents(bag: &Bag, pins: &Pins, report: &mut Report) -> Result<(), String> {
+    let (keys, trust) = trusted(bag, pins, report)?;
     let (manifest_envelope, manifest): (_, Manifest) = signed(bag, MANIFEST)?;
     let (placement_envelope, placement): (_, Placement) = signed(bag, PLACEMENT)?;
     let mut findings = statement::manifest(
@@ -116,19 +130,23 @@ async fn contents(bag: &Bag, expected: Option<Hash32>, report: &mut Report) -> R
     report.say(
         words.undeclared(&damage),
         format!(
-            "sealed parts: {} in {} tracks, each hash, chain and root is right",
+            "sealed parts: {} in {}, each hash, chain and root is right",
             words.parts,
-            manifest.tracks.len()
+            count(manifest.tracks.len(), "track")
         ),
     );
     report
         .good
         .push(format!("ending: {}", transcript::ending(&manifest.ending)));
+    let gaps = transcript::gaps(&manifest);
+    report
+        .good
+        .extend(gaps.iter().map(|gap| format!("not recorded: {gap}")));
     report.say(
         words.compare(bag, &lines(bag, names::LINES)?)?,
         format!(
-            "transcript: {} lines, each word for word what its sealed part holds",
-            words.lines.len()
+            "transcript: {}, each word for word what its sealed part holds",
+            count(words.lines.len(), "line")
         ),
     );
     let (wrong, statement) = statement_fits(bag, &keys, &manifest)?;
@@ -150,15 +168,53 @@ async fn contents(bag: &Bag, expected: Option<Hash32>, report: &mut Report) -> R
         );
     }
     report.damage = damage;
+    let claims = Claims {
+        keys: &keys,
+        trust: &trust,
+        manifest: &manifest,
+        sha256: Hash32::of(&manifest_envelope.payload),
+        statement: statement.as_ref(),
+    };
+    let found = custody::check(bag, &claims, pins)?;
     report.say(
-        custody(bag, &keys, &manifest, statement.as_ref())?,
-        "custody: every entry stands in the signed log, the approvals and the opening among them",
+        found.wrong,
+        "custody: every entry stands in the signed log: this manifest, the case, the approvals and the opening among them",
     );
+    report.good.extend(found.pinned);
+    report.checkpoint = Some(found.checkpoint);
     report.say(
         notices(bag, &manifest),
         "notices: the bytes that people agreed to",
     );
     Ok(())
+}
+
+/// The keys in the bundle, if they are the ones that the reader knows.
+fn trusted(bag: &Bag, pins: &Pins, report: &mut Report) -> Result<(Keys, Trust), String> {
+    let keys: Keys = json(bag, names::KEYS)?;
+    let fingerprint = keys.recorder.fingerprint();
+    report.recorder = Some(fingerprint);
+    if pins.recorder.is_some_and(|pinned| pinned != fingerprint) {
+        return Err(format!(
+            "{}: the recorder's key has the fingerprint {fingerprint}, which is not the one that was given",
+            names::KEYS
+        ));
+    }
+    let root = keys.root.fingerprint();
+    report.root = Some(root);
+    if pins.root.as_ref().is_some_and(|any| !any.contains(&root)) {
+        return Err(format!(
+            "{}: the client's root has the fingerprint {root}, which is not the one that was given",
+            names::KEYS
+        ));
+    }
+    let trust = Trust {
+        recorder: keys.recorder,
+        root: keys.root,
+        nodes: keys.nodes.clone(),
+        sealing: keys.sealing.clone(),
+    };
+    Ok((keys, trust))
 }
 
 /// The recorder's statement, if it is the recorder's, and what is wrong with it.
@@ -199,78 +255,9 @@ fn statement_fits(
     Ok((wrong, Some(statement)))
 }
 
-fn info(bag: &Bag) -> &str {
+pub(super) fn info(bag: &Bag) -> &str {
     let bytes = bag.tags.get(INFO).map(AsRef::as_ref).unwrap_or_default();
     core::str::from_utf8(bytes).unwrap_or_default()
-}
-
-/// Every entry is in the signed tree; the opening is announced, after enough approvals.
-fn custody(
-    bag: &Bag,
-    keys: &Keys,
-    manifest: &Manifest,
-    statement: Option<&BundleStatement>,
-) -> Result<Vec<String>, String> {
-    let note = bag
-        .payload
-        .get(names::CHECKPOINT)
-        .and_then(|b| core::str::from_utf8(b).ok())
-        .ok_or_else(|| format!("{}: is not there", names::CHECKPOINT))?;
-    let checkpoint = Checkpoint::verify(note, &origin(keys.tenant), &keys.recorder)
-        .map_err(|e| format!("{}: {e}", names::CHECKPOINT))?;
-    let mut wrong = Vec::new();
-    let mut events: Vec<LogEvent> = Vec::new();
-    let mut next = 0;
-    for (entry, number) in lines::<ProvenEntry>(bag, names::CUSTODY)?
-        .iter()
-        .zip(1_u64..)
-    {
-        let place = format!("{}, line {number}", names::CUSTODY);
-        if entry.index < next {
-            wrong.push(format!("{place}: stands in the wrong order"));
-        }
-        next = entry.index + 1;
-        match entry.verify(&checkpoint) {
-            Some(event) => events.push(event),
-            None => wrong.push(format!("{place}: does not stand in the signed log")),
-        }
-    }
-    let mut approved: BTreeSet<StaffId> = BTreeSet::new();
-    let mut announced = false;
-    for event in &events {
-        match &event.what {
-            // The signed log holds the reference as it was when the case was opened.
-            What::CaseOpened {
-                case, reference, ..
-            } if statement.is_some_and(|s| s.case == *case)
-                && read_info(info(bag), names::REFERENCE) != Some(&escape(reference)) =>
-            {
-                wrong.push(format!("{INFO}: the reference is not the case's"));
-            }
-            What::CaseApproved { case, officer } if statement.is_some_and(|s| s.case == *case) => {
-                approved.insert(*officer);
-            }
-            What::Opening {
-                recording,
-                officers,
-                ..
-            } if statement.is_some_and(|s| s.opening == event.id) => {
-                announced = *recording == manifest.recording;
-                let missing = officers.iter().any(|o| !approved.contains(o));
-                if missing || officers.len() < 2 {
-                    wrong.push(format!(
-                        "{}: it was opened without the approvals of two officers",
-                        names::CUSTODY
-                    ));
-                }
-            }
-            _ => {}
-        }
-    }
-    if !announced {
-        wrong.push(format!("{}: the opening is not in the log", names::CUSTODY));
-    }
-    Ok(wrong)
 }
 
 fn notices(bag: &Bag, manifest: &Manifest) -> Vec<String> {
@@ -301,7 +288,10 @@ fn json<T: serde::de::DeserializeOwned>(bag: &Bag, name: &str) -> Result<T, Stri
     serde_json::from_slice(bytes).map_err(|_| format!("{name}: is malformed"))
 }
 
-fn lines<T: serde::de::DeserializeOwned>(bag: &Bag, name: &str) -> Result<Vec<T>, String> {
+pub(super) fn lines<T: serde::de::DeserializeOwned>(
+    bag: &Bag,
+    name: &str,
+) -> Result<Vec<T>, String> {
     let bytes = bag
         .payload
         .get(name)

@@ -1,10 +1,17 @@
 //! The command line's words.
 
+mod proof;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use proto::notice::Modality;
-use proto::{CaseId, Hash32, PublicKey, RecordingId, SessionId, SiteId};
+use proto::{CaseId, PublicKey, RecordingId, SessionId, SiteId};
+
+pub use proof::{LogVerb, VerifyArgs, fingerprint};
+
+/// Over the options that are the same for every verb.
+const EVERY: &str = "Options of every verb";
 
 /// Keeps what was recorded: intake, vault, cases, opening by two, transparency log.
 #[derive(Parser)]
@@ -18,7 +25,7 @@ A first start, in order (CLIENT is a short name such as `alpine`):
   recorder node certify KEY                      KEY from `relay node-key`
   recorder root new alpine.root                  the client's root key: a file that the client keeps
   recorder client add alpine --name 'Alpine Bank' --root PUBLIC
-  recorder officer add alpine ines --name Ines   at least two
+  recorder officer add alpine ines --name Ines   at least two, before the first sealing key
   recorder key rotate alpine --root alpine.root  the first sealing key, in the officers' shares
   recorder agent add alpine mia --name Mia
   recorder site add alpine --name Shop --origin https://shop.example
@@ -37,10 +44,10 @@ from --secrets FILE (such as /dev/fd/3), one a line, in the order in which they 
 )]
 pub struct Cli {
     /// The configuration file.
-    #[arg(long, global = true, default_value = "recorder.toml")]
+    #[arg(long, global = true, value_name = "FILE", default_value = "recorder.toml", help_heading = EVERY, display_order = 900)]
     pub config: PathBuf,
     /// Where passphrases are read from, one a line.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = EVERY, display_order = 901)]
     pub secrets: Option<PathBuf>,
     /// What to do.
     #[command(subcommand)]
@@ -138,7 +145,7 @@ pub enum RootVerb {
 /// See [`Verb::Site`].
 #[derive(Subcommand)]
 pub enum SiteVerb {
-    /// Add a site. Prints its id.
+    /// Add a site. Prints the line for its pages, and its id.
     Add {
         /// Whose.
         client: String,
@@ -150,6 +157,16 @@ pub enum SiteVerb {
         accent: Option<String>,
         /// An exact origin whose pages may carry the widget, such as `https://shop.example`.
         /// Again for each.
+        #[arg(long = "origin", required = true)]
+        origins: Vec<String>,
+    },
+    /// Say anew from which origins a site's pages come; those of before no longer count.
+    Origins {
+        /// Whose.
+        client: String,
+        /// Which site.
+        site: SiteId,
+        /// An exact origin. Again for each.
         #[arg(long = "origin", required = true)]
         origins: Vec<String>,
     },
@@ -213,8 +230,9 @@ pub enum OfficerVerb {
         /// Name.
         #[arg(long)]
         name: String,
-        /// Officers who unlock their keys for it, where the client has sealing keys already: as
-        /// many as open together. Asked for after the new officer's own.
+        /// An officer who unlocks their key for it: needed where the client has sealing keys already,
+        /// again for each until as many are named as open together (--by ines --by omar). Asked for
+        /// after the new officer's own.
         #[arg(long)]
         by: Vec<String>,
     },
@@ -319,7 +337,7 @@ pub struct ListArgs {
     /// This agent (sign-in name) took part.
     #[arg(long)]
     pub agent: Option<String>,
-    /// Of this session.
+    /// Of the session with this number.
     #[arg(long)]
     pub session: Option<SessionId>,
     /// At most so many.
@@ -328,23 +346,6 @@ pub struct ListArgs {
     /// As JSON Lines.
     #[arg(long)]
     pub json: bool,
-}
-
-/// See [`Verb::Verify`].
-#[derive(Args)]
-pub struct VerifyArgs {
-    /// A bundle's file, or a client's short name.
-    #[arg(value_name = "BUNDLE or CLIENT")]
-    pub what: String,
-    /// The recording, where a client is named.
-    pub recording: Option<RecordingId>,
-    /// A client's acknowledgement, {"track":…,"epoch":…,"seq":…,"head":…}: is that message in the
-    /// record?
-    #[arg(long, requires = "recording", value_name = "JSON")]
-    pub ack: Option<String>,
-    /// For a bundle: the fingerprint of the recorder's key, as you were given it.
-    #[arg(long, value_name = "SHA-256", conflicts_with = "recording")]
-    pub recorder_key: Option<Hash32>,
 }
 
 /// See [`Verb::Case`].
@@ -425,35 +426,6 @@ pub struct ExportArgs {
     /// Where the bundle goes: a new file.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-}
-
-/// See [`Verb::Log`].
-#[derive(Subcommand)]
-pub enum LogVerb {
-    /// Show a client's log.
-    Show {
-        /// Whose.
-        client: String,
-        /// From this entry on.
-        #[arg(long, default_value_t = 0)]
-        from: u64,
-        /// As JSON Lines.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Recompute a client's whole log against its signed checkpoint.
-    Verify {
-        /// Whose.
-        client: String,
-    },
-    /// Hand the log out as C2SP tlog-tiles, in a tar: for anyone's monitor.
-    Tiles {
-        /// Whose.
-        client: String,
-        /// A new file.
-        #[arg(long, value_name = "FILE")]
-        out: PathBuf,
-    },
 }
 
 /// See [`Verb::Intake`].

@@ -61,6 +61,14 @@ async fn run(config: Config, command: Command, taker: &mut Taker<'_>) -> Result<
     written.and(done)
 }
 
+/// Refuses a file that is there already.
+pub fn is_new(path: &Path) -> Result<()> {
+    if path.exists() {
+        return Err(Error::file("will not overwrite", path, "choose a new name"));
+    }
+    Ok(())
+}
+
 /// Takes an answer's pieces.
 struct Taker<'a> {
     out: &'a mut dyn Write,
@@ -73,9 +81,7 @@ impl<'a> Taker<'a> {
         let file = match file {
             None => None,
             Some(path) => {
-                if path.exists() {
-                    return Err(Error::file("will not overwrite", path, "choose a new name"));
-                }
+                is_new(path)?;
                 let mut partial = path.as_os_str().to_owned();
                 partial.push(".part");
                 let partial = PathBuf::from(partial);

@@ -1,20 +1,20 @@
 //! What needs no running recorder: first keys, the root, checking a bundle, samples; and `serve`.
 
 use std::fs::{self, File};
-use std::io::{BufReader, Write};
+use std::io::{BufReader, Read as _, Seek as _, SeekFrom, Write};
 use std::path::Path;
 
-use proto::PublicKey;
 use proto::dsse::{Document as _, Envelope};
 use proto::notice::Notice;
+use proto::{Hash32, PublicKey};
 use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::args::{KeyVerb, NoticeVerb, RootVerb, Verb, VerifyArgs};
+use super::args::{KeyVerb, NoticeVerb, RootVerb, Verb, VerifyArgs, fingerprint};
 use super::{door, is_bundle};
 use crate::Recorder;
-use crate::bundle::verify;
+use crate::bundle::verify::{self, Pins};
 use crate::clock::Clock;
 use crate::command::Command;
 use crate::config::{Config, SAMPLE};
@@ -70,6 +70,7 @@ pub async fn run(config: &Path, verb: Verb, out: &mut dyn Write) -> Result<Done>
         }) => {
             let prepared = prepare(Config::load(config)?, client, threshold, out).await?;
             write_json(&to, &prepared)?;
+            holders(&prepared, out)?;
             say(
                 out,
                 "Sign it where the root is: recorder key sign FILE --root ROOT",
@@ -83,6 +84,7 @@ pub async fn run(config: &Path, verb: Verb, out: &mut dyn Write) -> Result<Done>
             let config = Config::load(config)?;
             let key = root::read_file(&path)?;
             let prepared = prepare(config.clone(), client.clone(), threshold, out).await?;
+            holders(&prepared, out)?;
             let command = Command::KeyInstall {
                 client,
                 statement: prepared.statement.sign(&key)?,
@@ -94,10 +96,17 @@ pub async fn run(config: &Path, verb: Verb, out: &mut dyn Write) -> Result<Done>
             what,
             recording: None,
             recorder_key,
+            root,
+            checkpoint,
             ..
         }) if is_bundle(&what) => {
+            let pins = Pins {
+                recorder: recorder_key,
+                root: root.as_deref().map(root_pin).transpose()?,
+                checkpoint: checkpoint.as_deref().map(text).transpose()?,
+            };
             return Ok(Done::Here(
-                check_bundle(Path::new(&what), recorder_key, out).await?,
+                check_bundle(Path::new(&what), &pins, out).await?,
             ));
         }
         other => return Ok(Done::NotHere(Box::new(other))),
@@ -115,7 +124,7 @@ async fn init(config: &Config, out: &mut dyn Write) -> Result<()> {
     say(
         out,
         &format!(
-            "Keys are made in {}. Back up master.key and recorder.sealed apart from the data, and never the intake keys.",
+            "Keys are made in {}. Back up master.key, recorder.sealed and the folder heads apart from the data, and never the intake keys.",
             config.keys().display()
         ),
     )?;
@@ -170,9 +179,22 @@ async fn prepare(
     Ok(serde_json::from_value(value)?)
 }
 
+/// Whose keys the shares are sealed to, for whoever signs to compare.
+fn holders(prepared: &PreparedKey, out: &mut dyn Write) -> Result<()> {
+    for share in &prepared.shares {
+        let (name, key) = (escape(&share.sign_in), share.key);
+        say(
+            out,
+            &format!("A share is sealed to {name}, whose key has the fingerprint {key}."),
+        )?;
+    }
+    Ok(())
+}
+
 fn sign(file: &Path, root_file: &Path, out: &mut dyn Write) -> Result<()> {
     let prepared: PreparedKey = read_json(file)?;
     let key = root::read_file(root_file)?;
+    holders(&prepared, out)?;
     let signed = SignedKey {
         statement: prepared.statement.sign(&key)?,
         shares: prepared.shares,
@@ -212,7 +234,8 @@ pub(super) fn notice_text(file: &Path) -> Result<String> {
     if file.extension().is_some_and(|ext| ext == "toml") {
         let notice: Notice = toml::from_str(&text).map_err(|e| {
             let message = e.message().replace('\n', " ");
-            Error::file("this is not a notice:", file, message)
+            let hint = format!("{message}; `recorder notice sample en` prints one with every line");
+            Error::file("this is not a notice:", file, hint)
         })?;
         return Ok(serde_json::to_string(&notice)?);
     }
@@ -227,13 +250,64 @@ fn sample(language: &str) -> Result<&'static str> {
     }
 }
 
-async fn check_bundle(
-    file: &Path,
-    expected: Option<proto::Hash32>,
-    out: &mut dyn Write,
-) -> Result<bool> {
-    let opened = File::open(file).map_err(|e| Error::file("cannot read the bundle", file, e))?;
-    let report = verify::bundle(BufReader::new(opened), expected).await;
+/// A fingerprint, or a file with a public key, or with the root itself: whichever of the two it
+/// holds cannot be told, so it is taken as both.
+fn root_pin(given: &str) -> Result<Vec<Hash32>> {
+    if let Ok(fingerprint) = fingerprint(given) {
+        return Ok(vec![fingerprint]);
+    }
+    if let Ok(key) = given.parse::<PublicKey>() {
+        return Ok(vec![key.fingerprint()]);
+    }
+    let file = Path::new(given);
+    let held = text(file)?;
+    if let Ok(fingerprint) = fingerprint(&held) {
+        return Ok(vec![fingerprint]);
+    }
+    let root = PublicKey(root::read_file(file)?.verifying_key().to_bytes());
+    let itself = held.trim().parse::<PublicKey>().ok();
+    Ok([Some(root), itself]
+        .into_iter()
+        .flatten()
+        .map(|key| key.fingerprint())
+        .collect())
+}
+
+fn text(file: &Path) -> Result<String> {
+    fs::read_to_string(file).map_err(|e| Error::file("cannot read", file, e))
+}
+
+/// Whether the file begins as a tar does.
+fn is_tar(file: &mut File) -> std::io::Result<bool> {
+    let mut head = Vec::new();
+    file.take(512).read_to_end(&mut head)?;
+    file.seek(SeekFrom::Start(0))?;
+    Ok(head.get(257..262) == Some(b"ustar"))
+}
+
+/// All else rests on this comparison: both sides of it are shown where they differ.
+fn compared(whose: &str, found: Hash32, given: Option<&Vec<Hash32>>) -> String {
+    match given {
+        None => format!("{whose}: {found} (compare it with the one that you were given)"),
+        Some(given) if given.contains(&found) => format!("{whose}: {found} (as given)"),
+        Some(given) => {
+            let given: Vec<String> = given.iter().map(ToString::to_string).collect();
+            format!(
+                "{whose}: they DIFFER: given {}, in the bundle {found}",
+                given.join(" or ")
+            )
+        }
+    }
+}
+
+async fn check_bundle(file: &Path, pins: &Pins, out: &mut dyn Write) -> Result<bool> {
+    let failed = |e| Error::file("cannot read the bundle", file, e);
+    let mut opened = File::open(file).map_err(failed)?;
+    if !is_tar(&mut opened).map_err(failed)? {
+        let what = "it is not a tar, as `recorder export` and the console hand out";
+        return Err(Error::file("this is no bundle:", file, what));
+    }
+    let report = verify::pinned(BufReader::new(opened), pins).await;
     for line in &report.good {
         say(out, &format!("ok       {}", escape(line)))?;
     }
@@ -243,19 +317,34 @@ async fn check_bundle(
     for line in &report.wrong {
         say(out, &format!("WRONG    {}", escape(line)))?;
     }
-    if let Some(fingerprint) = report.recorder {
-        let compared = if expected.is_some() {
-            "as given"
-        } else {
-            "compare it with the one that you were given"
-        };
-        say(out, &format!("recorder's key: {fingerprint} ({compared})"))?;
+    let given = pins.recorder.map(|given| vec![given]);
+    let mut differs = false;
+    for (whose, found, given) in [
+        ("recorder's key", report.recorder, given.as_ref()),
+        ("client's root", report.root, pins.root.as_ref()),
+    ] {
+        if let Some(found) = found {
+            differs |= given.is_some_and(|given| !given.contains(&found));
+            say(out, &compared(whose, found, given))?;
+        }
+    }
+    if let (Some(checkpoint), None) = (&report.checkpoint, &pins.checkpoint) {
+        say(
+            out,
+            &format!(
+                "log: {} entries, root {} (with an earlier checkpoint, --checkpoint shows whether it was changed since)",
+                checkpoint.size, checkpoint.root
+            ),
+        )?;
     }
     say(
         out,
         match (report.is_good(), report.damage.is_empty()) {
             (true, true) => "The bundle is whole.",
             (true, false) => "The bundle is whole, and says itself what of the recording is not.",
+            (false, _) if differs => {
+                "The bundle is NOT of the recorder and the client that were given: nothing more was checked."
+            }
             (false, _) => "The bundle is NOT as it was handed out.",
         },
     )?;

@@ -11,12 +11,12 @@ use std::path::{Path, PathBuf};
 use proto::Millis;
 use proto::notice::Modality;
 
-use crate::command::{Command, Opening, Search, Unlocking};
+use crate::command::{Command, Opening, Ready, Search, Unlocking};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use args::{
-    AgentVerb, CaseVerb, Cli, ClientVerb, IntakeVerb, KeyVerb, ListArgs, LogVerb, NodeVerb,
-    NoticeVerb, OfficerVerb, OpenArgs, SiteVerb, Verb,
+    AgentVerb, CaseVerb, Cli, ClientVerb, ExportArgs, IntakeVerb, KeyVerb, ListArgs, LogVerb,
+    NodeVerb, NoticeVerb, OfficerVerb, OpenArgs, SiteVerb, Verb,
 };
 use secrets::Secrets;
 
@@ -32,6 +32,13 @@ pub async fn run(cli: Cli, out: &mut dyn Write) -> Result<bool> {
         local::Done::NotHere(verb) => verb,
     };
     let config = Config::load(&config)?;
+    if let Some(ready) = ready(&verb) {
+        if let Verb::Export(args) = verb.as_ref() {
+            door::is_new(&bundle_file(args))?;
+        }
+        let ready = Command::Ready(ready);
+        door::through(config.clone(), ready, &mut std::io::sink(), None).await?;
+    }
     let mut secrets = Asking {
         file: secrets,
         opened: None,
@@ -91,6 +98,15 @@ fn command(verb: Verb, secrets: &mut Asking) -> Result<(Command, Option<PathBuf>
             origins,
             modalities: vec![Modality::Chat],
         },
+        Verb::Site(SiteVerb::Origins {
+            client,
+            site,
+            origins,
+        }) => Command::SiteOrigins {
+            client,
+            site,
+            origins,
+        },
         Verb::Site(SiteVerb::List { client }) => Command::SiteList { client },
         Verb::Notice(NoticeVerb::Publish { client, site, file }) => Command::NoticePublish {
             client,
@@ -144,17 +160,11 @@ fn command(verb: Verb, secrets: &mut Asking) -> Result<(Command, Option<PathBuf>
         },
         Verb::Case(verb) => case(verb, secrets)?,
         Verb::Export(args) => {
-            let file = args
-                .out
-                .unwrap_or_else(|| PathBuf::from(format!("vestibule-case-{}.tar", args.open.case)));
+            let file = bundle_file(&args);
             return Ok((Command::Export(opening(args.open, secrets)?), Some(file)));
         }
         Verb::Open(args) => Command::Open(opening(args, secrets)?),
-        Verb::Log(LogVerb::Show { client, from, json }) => Command::LogShow { client, from, json },
-        Verb::Log(LogVerb::Verify { client }) => Command::LogVerify { client },
-        Verb::Log(LogVerb::Tiles { client, out }) => {
-            return Ok((Command::LogTiles { client }, Some(out)));
-        }
+        Verb::Log(verb) => return Ok(log(verb)),
         Verb::Intake(IntakeVerb::Run) => Command::IntakeRun {},
         Verb::Intake(IntakeVerb::Close { recording }) => Command::IntakeClose { recording },
         Verb::Intake(IntakeVerb::Rotate) => Command::IntakeRotate {},
@@ -169,6 +179,66 @@ fn command(verb: Verb, secrets: &mut Asking) -> Result<(Command, Option<PathBuf>
         }
     };
     Ok((command, None))
+}
+
+fn bundle_file(args: &ExportArgs) -> PathBuf {
+    args.out
+        .clone()
+        .unwrap_or_else(|| PathBuf::from(format!("vestibule-case-{}.tar", args.open.case)))
+}
+
+/// What is to be known before anyone is asked for a passphrase.
+fn ready(verb: &Verb) -> Option<Ready> {
+    Some(match verb {
+        Verb::Agent(AgentVerb::Add {
+            client, sign_in, ..
+        }) => Ready::Agent {
+            client: client.clone(),
+            sign_in: sign_in.clone(),
+        },
+        Verb::Officer(OfficerVerb::Add {
+            client,
+            sign_in,
+            by,
+            ..
+        }) => Ready::Shares {
+            client: client.clone(),
+            sign_in: Some(sign_in.clone()),
+            by: by.clone(),
+        },
+        Verb::Key(KeyVerb::Reshare { client, by }) => Ready::Shares {
+            client: client.clone(),
+            sign_in: None,
+            by: by.clone(),
+        },
+        Verb::Case(CaseVerb::Approve {
+            client,
+            case,
+            officer,
+        }) => Ready::Approval {
+            client: client.clone(),
+            case: *case,
+            officer: officer.clone(),
+        },
+        Verb::Open(open) | Verb::Export(ExportArgs { open, .. }) => Ready::Opening {
+            client: open.client.clone(),
+            case: open.case,
+            recording: open.recording,
+            officers: open.officers.clone(),
+        },
+        _ => return None,
+    })
+}
+
+fn log(verb: LogVerb) -> (Command, Option<PathBuf>) {
+    let command = match verb {
+        LogVerb::Show { client, from, json } => Command::LogShow { client, from, json },
+        LogVerb::Verify { client } => Command::LogVerify { client },
+        LogVerb::Checkpoint { client } => Command::LogCheckpoint { client },
+        LogVerb::Adopt { client, size } => Command::LogAdopt { client, size },
+        LogVerb::Tiles { client, out } => return (Command::LogTiles { client }, Some(out)),
+    };
+    (command, None)
 }
 
 fn officer(

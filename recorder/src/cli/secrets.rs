@@ -36,13 +36,17 @@ impl Secrets {
             Self::Terminal => Some(typed(whose)?),
             Self::Lines(lines) => line(lines.as_mut())?,
         };
-        found.ok_or_else(|| Error::refused(format!("no passphrase was given for {whose}")))
+        found.ok_or_else(|| {
+            Error::refused(format!(
+                "{whose} is needed and was not given: one a line, in the order in which they would be asked"
+            ))
+        })
     }
 
     /// Asks for a new one: typed twice.
     pub fn ask_new(&mut self, whose: &str) -> Result<Passphrase> {
         let first = self.ask(whose)?;
-        self.confirm(&first)?;
+        self.confirm(whose, &first)?;
         Ok(first)
     }
 
@@ -54,9 +58,10 @@ impl Secrets {
         }
     }
 
-    fn confirm(&self, first: &Passphrase) -> Result<()> {
-        if matches!(self, Self::Terminal) && typed("the same again")?.expose() != first.expose() {
-            return Err(Error::refused("the two are not the same"));
+    fn confirm(&self, whose: &str, first: &Passphrase) -> Result<()> {
+        let again = || typed(&format!("{whose}, again"));
+        if matches!(self, Self::Terminal) && again()?.expose() != first.expose() {
+            return Err(Error::refused(format!("{whose}: the two are not the same")));
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use tokio::sync::Mutex;
 
-use super::{Answer, Command, cases, keeping, keys, people};
+use super::{Answer, Command, cases, keeping, keys, notice, people, ready};
 use crate::Recorder;
 use crate::error::Result;
 use crate::intake::Intake;
@@ -35,12 +35,17 @@ pub async fn carry_out(
             };
             people::site_add(recorder, &client, site, answer).await
         }
+        Command::SiteOrigins {
+            client,
+            site,
+            origins,
+        } => people::site_origins(recorder, &client, site, origins, answer).await,
         Command::SiteList { client } => people::site_list(recorder, &client, answer).await,
         Command::NoticePublish {
             client,
             site,
             notice,
-        } => people::notice_publish(recorder, &client, site, &notice, answer).await,
+        } => notice::publish(recorder, &client, site, &notice, answer).await,
         Command::AgentAdd {
             client,
             sign_in,
@@ -63,6 +68,7 @@ pub async fn carry_out(
             };
             people::officer_add(recorder, &client, new, &by, answer).await
         }
+        Command::Ready(what) => ready::ready(recorder, &what).await,
         Command::StaffList { client } => people::staff_list(recorder, &client, answer).await,
         Command::KeyShow {} => answer.line(recorder.public().to_string()).await,
         Command::KeyList { client } => keys::list(recorder, &client, answer).await,
@@ -107,11 +113,17 @@ pub async fn carry_out(
         Command::CaseClose { client, case } => cases::close(recorder, &client, case, answer).await,
         Command::CaseShow { client, case } => cases::show(recorder, &client, case, answer).await,
         Command::Export(opening) => cases::export(recorder, &opening, answer).await,
-        Command::Open(opening) => cases::transcript(recorder, &opening, answer).await,
+        Command::Open(opening) => cases::show_transcript(recorder, &opening, answer).await,
         Command::LogShow { client, from, json } => {
             keeping::log_show(recorder, &client, from, json, answer).await
         }
         Command::LogVerify { client } => keeping::log_verify(recorder, &client, answer).await,
+        Command::LogCheckpoint { client } => {
+            keeping::log_checkpoint(recorder, &client, answer).await
+        }
+        Command::LogAdopt { client, size } => {
+            keeping::log_adopt(recorder, &client, size, answer).await
+        }
         Command::LogTiles { client } => keeping::log_tiles(recorder, &client, answer).await,
         Command::IntakeRun {} => keeping::intake_run(recorder, intake, answer).await,
         Command::IntakeClose { recording } => {

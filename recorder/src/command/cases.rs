@@ -1,6 +1,5 @@
 //! Cases, and what is opened under them.
 
-use proto::event::ChatEvent;
 use proto::{CaseId, RecordingId};
 use store::{Case, Tenant};
 use tokio::sync::mpsc;
@@ -13,7 +12,8 @@ use crate::clock::shown;
 use crate::error::{Error, Result};
 use crate::log::What;
 use crate::retrieval;
-use crate::terminal::escape;
+use crate::terminal::{count, escape};
+use crate::transcript;
 use proto::Hash32;
 
 pub(super) async fn open(
@@ -83,11 +83,11 @@ pub(super) async fn show(
             let state = state(&case, recorder.now());
             answer
                 .line(format!(
-                    "{}  {}  {state}  {}  {} recordings",
+                    "{}  {}  {state}  {}  {}",
                     case.id,
                     shown(case.created),
                     escape(&case.reference),
-                    case.scope.len()
+                    count(case.scope.len(), "recording")
                 ))
                 .await?;
         }
@@ -107,17 +107,33 @@ pub(super) async fn show(
     for recording in &case.scope {
         answer.line(format!("{:<12}{recording}", "covers")).await?;
     }
+    let staff = tenant.staff().await?;
+    let name = |id| {
+        let known = staff.iter().find(|who| who.id == id);
+        known.map_or_else(|| "(gone)".to_owned(), |who| escape(&who.name))
+    };
     for approval in &case.approvals {
         answer
             .line(format!(
-                "{:<12}{}  {}",
+                "{:<12}{}  {}  {}",
                 "approved",
                 shown(approval.at),
-                approval.officer
+                approval.officer,
+                name(approval.officer)
             ))
             .await?;
     }
     let progress = cases::progress(recorder, &tenant, &case).await?;
+    for (officer, until) in &progress.unlocked {
+        answer
+            .line(format!(
+                "{:<12}until {}  {officer}  {}",
+                "unlocked",
+                shown(*until),
+                name(*officer)
+            ))
+            .await?;
+    }
     answer.line(said(&progress)).await
 }
 
@@ -135,17 +151,7 @@ fn state(case: &Case, now: proto::Millis) -> &'static str {
 async fn approved(recorder: &Recorder, opening: &Opening) -> Result<(Tenant, RecordingId)> {
     let tenant = recorder.tenant(&opening.client).await?;
     let case = cases::valid(recorder, &tenant, opening.case).await?;
-    let recording = match (opening.recording, case.scope.as_slice()) {
-        (Some(recording), scope) if scope.contains(&recording) => recording,
-        (Some(_), _) => return Err(Error::NotFound("recording in this case")),
-        (None, [only]) => *only,
-        (None, scope) => {
-            return Err(Error::refused(format!(
-                "the case covers {} recordings: name one with --recording",
-                scope.len()
-            )));
-        }
-    };
+    let recording = super::scoped(&tenant, &case, opening.recording).await?;
     for (officer, passphrase) in unlocking(&tenant, &opening.by).await? {
         cases::approve(recorder, &tenant, opening.case, officer, &passphrase).await?;
     }
@@ -181,32 +187,14 @@ pub(super) async fn export(recorder: &Recorder, opening: &Opening, answer: &Answ
         .await
 }
 
-pub(super) async fn transcript(
+pub(super) async fn show_transcript(
     recorder: &Recorder,
     opening: &Opening,
     answer: &Answer,
 ) -> Result<()> {
     let (tenant, recording) = approved(recorder, opening).await?;
     let opened = retrieval::open(recorder, &tenant, opening.case, recording, "open").await?;
-    let mut shown = Vec::new();
-    for line in &opened.lines {
-        let (who, what) = match &line.event {
-            ChatEvent::Said { text, .. } => (line.participant.to_string(), escape(text)),
-            ChatEvent::Joined { name, .. } => (
-                line.participant.to_string(),
-                format!("joined as {}", escape(name)),
-            ),
-            ChatEvent::Left { .. } => (line.participant.to_string(), "left".to_owned()),
-            ChatEvent::Asked { .. } => (
-                line.participant.to_string(),
-                "asked a colleague in".to_owned(),
-            ),
-            ChatEvent::Ended { .. } => {
-                (line.participant.to_string(), "ended the session".to_owned())
-            }
-        };
-        shown.push(format!("{:>4}  {}  {who}  {what}", line.n, line.time));
-    }
+    let shown = transcript::plain(&opened.lines, &opened.manifest);
     let what = What::Opened {
         case: opening.case,
         recording,

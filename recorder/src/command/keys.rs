@@ -10,6 +10,7 @@ use crate::Recorder;
 use crate::clock::shown;
 use crate::custody::{self, PreparedShare};
 use crate::error::{Error, Result};
+use crate::terminal::count as counted;
 
 pub(super) async fn list(recorder: &Recorder, client: &str, answer: &Answer) -> Result<()> {
     let tenant = recorder.tenant(client).await?;
@@ -75,7 +76,8 @@ pub(super) async fn reshare(
     let count = custody::reshare(recorder, &tenant, &by).await?;
     answer
         .line(format!(
-            "Shares of {count} sealing keys are made anew, one for every officer."
+            "Shares of {} are made anew, one for every officer.",
+            counted(count, "sealing key")
         ))
         .await
 }

@@ -6,7 +6,10 @@ mod carry_out;
 mod cases;
 pub(crate) mod keeping;
 mod keys;
+mod notice;
 mod people;
+mod ready;
+mod tag;
 
 use core::fmt;
 
@@ -23,6 +26,7 @@ use crate::error::{Error, Result};
 use crate::keys::Passphrase;
 
 pub use carry_out::carry_out;
+pub use ready::Ready;
 
 /// One thing to do. `client` is always the client's short name.
 #[derive(Serialize, Deserialize)]
@@ -51,6 +55,15 @@ pub enum Command {
         origins: Vec<String>,
         /// Offered there.
         modalities: Vec<Modality>,
+    },
+    /// Changes where a site's pages are.
+    SiteOrigins {
+        /// Whose.
+        client: String,
+        /// Which.
+        site: SiteId,
+        /// Exact origins, in the place of all before.
+        origins: Vec<String>,
     },
     /// Lists sites.
     SiteList {
@@ -92,6 +105,8 @@ pub enum Command {
         /// Officers who unlock their keys for it, where there are keys already.
         by: Vec<Unlocking>,
     },
+    /// Says what keeps this from being done, before anyone types a passphrase for it.
+    Ready(Ready),
     /// Lists agents and officers.
     StaffList {
         /// Whose.
@@ -203,6 +218,18 @@ pub enum Command {
         /// Whose.
         client: String,
     },
+    /// Shows the newest checkpoint.
+    LogCheckpoint {
+        /// Whose.
+        client: String,
+    },
+    /// Takes the rows as the log from here on.
+    LogAdopt {
+        /// Whose.
+        client: String,
+        /// Of so many entries.
+        size: u64,
+    },
     /// Hands out the log as tlog-tiles, in a tar.
     LogTiles {
         /// Whose.
@@ -312,6 +339,38 @@ async fn staff_by_name(tenant: &store::Tenant, sign_in: &str) -> Result<StaffId>
             crate::terminal::escape(sign_in)
         ))
     })
+}
+
+/// Finds an officer by sign-in name.
+async fn officer_by_name(tenant: &store::Tenant, sign_in: &str) -> Result<StaffId> {
+    let id = staff_by_name(tenant, sign_in).await?;
+    if tenant.officer_key(id).await?.is_none() {
+        return Err(Error::refused(format!(
+            "{} is no officer here, and has no key",
+            crate::terminal::escape(sign_in)
+        )));
+    }
+    Ok(id)
+}
+
+/// The recording of a case that is meant.
+async fn scoped(
+    tenant: &store::Tenant,
+    case: &store::Case,
+    recording: Option<RecordingId>,
+) -> Result<RecordingId> {
+    match (recording, case.scope.as_slice()) {
+        (Some(recording), scope) if scope.contains(&recording) => Ok(recording),
+        (Some(recording), _) => Err(match tenant.recording(recording).await? {
+            Some(_) => Error::NotFound("recording in this case"),
+            None => crate::cases::no_recording(tenant, recording).await?,
+        }),
+        (None, [only]) => Ok(*only),
+        (None, scope) => Err(Error::refused(format!(
+            "the case covers {}: name one with --recording",
+            crate::terminal::count(scope.len(), "recording")
+        ))),
+    }
 }
 
 /// Officers by sign-in name.

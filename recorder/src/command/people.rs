@@ -1,15 +1,14 @@
-//! Clients, sites, notices, agents, officers.
+//! Clients, sites, agents, officers.
 
-use proto::notice::{Modality, Notice};
+use proto::notice::Modality;
 use proto::{PublicKey, SiteId, StaffId, TenantId};
 use store::{NewSite, NewStaff, NewTenant, StaffRole};
 
-use super::{Answer, Unlocking, unlocking};
+use super::{Answer, Unlocking, tag, unlocking};
 use crate::Recorder;
 use crate::custody::{self, NewOfficer};
 use crate::error::{Error, Result};
 use crate::keys::Passphrase;
-use crate::log::What;
 use crate::password;
 use crate::terminal::escape;
 
@@ -30,12 +29,7 @@ pub(super) async fn client_add(
             created: recorder.now().whole_seconds(),
         })
         .await?;
-    let what = What::TenantMade {
-        root: root.fingerprint(),
-    };
-    recorder
-        .log_as(&tenant, format!("tenant-{}", tenant.id()), what)
-        .await?;
+    custody::tenant_made(recorder, &tenant).await?;
     answer
         .line(format!(
             "Client {} is made. Its root is pinned: {}. Add at least two officers, then a key (`recorder key rotate`).",
@@ -75,7 +69,49 @@ pub(super) async fn site_add(
     answer: &Answer,
 ) -> Result<()> {
     let tenant = recorder.tenant(client).await?;
-    for origin in &site.origins {
+    exact(&site.origins)?;
+    let id = SiteId::random(&mut recorder.rng());
+    let lines = tag::lines(id, &tenant.info().name, site.accent.as_deref());
+    tenant
+        .put_site(&NewSite {
+            id,
+            name: site.name,
+            accent: site.accent,
+            origins: site.origins,
+            modalities: site.modalities,
+        })
+        .await?;
+    for line in lines {
+        answer.line(line).await?;
+    }
+    answer.line(id.to_string()).await
+}
+
+pub(super) async fn site_origins(
+    recorder: &Recorder,
+    client: &str,
+    id: SiteId,
+    origins: Vec<String>,
+    answer: &Answer,
+) -> Result<()> {
+    let tenant = recorder.tenant(client).await?;
+    exact(&origins)?;
+    let site = tenant.site(id).await?.ok_or(Error::NotFound("site"))?;
+    let said = format!("{}  {}", escape(&site.name), origins.join(" "));
+    tenant
+        .put_site(&NewSite {
+            id,
+            name: site.name,
+            accent: site.accent,
+            origins,
+            modalities: site.modalities,
+        })
+        .await?;
+    answer.line(said).await
+}
+
+fn exact(origins: &[String]) -> Result<()> {
+    for origin in origins {
         let exact = origin
             .strip_prefix("https://")
             .or_else(|| origin.strip_prefix("http://"))
@@ -89,17 +125,7 @@ pub(super) async fn site_add(
             )));
         }
     }
-    let id = SiteId::random(&mut recorder.rng());
-    tenant
-        .put_site(&NewSite {
-            id,
-            name: site.name,
-            accent: site.accent,
-            origins: site.origins,
-            modalities: site.modalities,
-        })
-        .await?;
-    answer.line(id.to_string()).await
+    Ok(())
 }
 
 pub(super) async fn site_list(recorder: &Recorder, client: &str, answer: &Answer) -> Result<()> {
@@ -120,41 +146,6 @@ pub(super) async fn site_list(recorder: &Recorder, client: &str, answer: &Answer
             .await?;
     }
     Ok(())
-}
-
-pub(super) async fn notice_publish(
-    recorder: &Recorder,
-    client: &str,
-    site: SiteId,
-    notice: &str,
-    answer: &Answer,
-) -> Result<()> {
-    let tenant = recorder.tenant(client).await?;
-    let parsed: Notice = serde_json::from_str(notice)
-        .map_err(|e| Error::refused(format!("this is not a notice: {e}")))?;
-    let policy = parsed.recording;
-    if policy.maximum_days < policy.minimum_days {
-        return Err(Error::refused(
-            "the notice destroys recordings before their minimum: maximum_days is below minimum_days",
-        ));
-    }
-    if parsed.purposes.is_empty() {
-        return Err(Error::refused("the notice names no purpose"));
-    }
-    let hash = tenant
-        .publish_notice(site, notice.as_bytes(), recorder.now().whole_seconds())
-        .await?;
-    recorder
-        .log(&tenant, What::NoticePublished { site, notice: hash })
-        .await?;
-    answer
-        .line(format!(
-            "Published in {}, version {}: whoever comes from now on is shown it.",
-            escape(&parsed.language),
-            escape(&parsed.version)
-        ))
-        .await?;
-    answer.line(hash.to_string()).await
 }
 
 pub(super) async fn agent_add(
@@ -200,6 +191,14 @@ pub(super) async fn officer_add(
     let tenant = recorder.tenant(client).await?;
     let by = unlocking(&tenant, by).await?;
     let id = custody::add_officer(recorder, &tenant, new, &by).await?;
+    if let Some(key) = tenant.officer_key(id).await? {
+        answer
+            .line(format!(
+                "The officer's key has the fingerprint {}: it is shown again whenever something is sealed to it.",
+                key.public_key.fingerprint()
+            ))
+            .await?;
+    }
     answer.line(id.to_string()).await
 }
 

@@ -19,6 +19,8 @@ const OF_ADDRESS: i64 = 10;
 /// So many at one name: more than one address may use up, so that a stranger alone cannot keep an
 /// officer out.
 const OF_NAME: i64 = 6 * OF_ADDRESS;
+/// So many tries of an address at a name are nobody else's to use up, in an hour.
+const OWN_TRIES: u32 = 3;
 /// So many names and addresses are counted at once; beyond it strangers wait.
 const COUNTED: usize = 50_000;
 const MINUTE: i64 = 60_000;
@@ -34,6 +36,8 @@ struct Counted {
     until: Option<Millis>,
     /// When each has its whole allowance again, in milliseconds.
     full_at: HashMap<[u8; 32], i64>,
+    /// How often an address has tried a name.
+    tries: HashMap<[u8; 32], u32>,
 }
 
 impl core::fmt::Debug for Allowance {
@@ -56,28 +60,57 @@ impl Allowance {
             rng.fill_bytes(counted.key.as_mut());
             counted.until = Some(now.plus(HOUR));
             counted.full_at.clear();
+            counted.tries.clear();
         }
         // The address first: what it may not ask uses up nobody's name.
-        match address.map(|address| address.to_canonical()) {
-            Some(IpAddr::V4(four)) => counted.one(b"4", &four.octets(), OF_ADDRESS, now)?,
+        // A whole /48 of IPv6 is one stranger's: it has the tries of one.
+        let around = match address.map(|address| address.to_canonical()) {
+            Some(IpAddr::V4(four)) => {
+                counted.one(b"4", &four.octets(), OF_ADDRESS, now)?;
+                Some((b"t4", four.octets().to_vec()))
+            }
             Some(IpAddr::V6(six)) => {
                 let octets = six.octets();
                 let network = octets.first_chunk::<8>().unwrap_or(&[0; 8]);
                 counted.one(b"6", network, OF_ADDRESS, now)?;
+                Some((b"t6", octets.iter().take(6).copied().collect()))
             }
-            None => {}
+            None => None,
+        };
+        if let Some((kind, network)) = around
+            && counted.own(kind, &[network.as_slice(), name.as_bytes()].concat())?
+        {
+            return Ok(());
         }
         counted.one(b"n", name.as_bytes(), OF_NAME, now)
     }
 }
 
 impl Counted {
-    fn one(&mut self, kind: &[u8], who: &[u8], a_minute: i64, now: Millis) -> Result<()> {
+    /// Takes one of the tries that are this address's own at a name, if one is left.
+    fn own(&mut self, kind: &[u8], who: &[u8]) -> Result<bool> {
+        let who = self.hashed(kind, who)?;
+        let room = self.tries.len() < COUNTED;
+        let tries = match self.tries.get_mut(&who) {
+            Some(tries) => tries,
+            None if room => self.tries.entry(who).or_insert(0),
+            None => return Ok(false),
+        };
+        let left = *tries < OWN_TRIES;
+        *tries += u32::from(left);
+        Ok(left)
+    }
+
+    fn hashed(&self, kind: &[u8], who: &[u8]) -> Result<[u8; 32]> {
         let mut mac =
             Hmac::<Sha256>::new_from_slice(self.key.as_slice()).map_err(|_| Error::Crowded)?;
         mac.update(kind);
         mac.update(who);
-        let who: [u8; 32] = mac.finalize().into_bytes().into();
+        Ok(mac.finalize().into_bytes().into())
+    }
+
+    fn one(&mut self, kind: &[u8], who: &[u8], a_minute: i64, now: Millis) -> Result<()> {
+        let who = self.hashed(kind, who)?;
         if self.full_at.len() >= COUNTED && !self.full_at.contains_key(&who) {
             self.full_at.retain(|_, full_at| *full_at > now.0);
             if self.full_at.len() >= COUNTED {
@@ -102,7 +135,7 @@ mod tests {
     const NOW: Millis = Millis(5_000_000);
 
     #[test]
-    fn an_address_and_a_name_have_an_allowance_and_one_address_cannot_use_up_a_name() {
+    fn an_address_has_an_allowance_whichever_names_it_tries() {
         let allowance = Allowance::default();
         let tries = |address: &str, name: &str, now| {
             let address = address.parse().ok();
@@ -112,20 +145,44 @@ mod tests {
             assert!(tries(&format!("2001:db8::{n}"), "alpine\nines", NOW));
         }
         assert!(!tries("2001:db8::ffff", "alpine\nomar", NOW));
-        assert!(tries("192.0.2.1", "alpine\nines", NOW));
-        let more = (2..100).filter(|n| tries(&format!("192.0.2.{n}"), "alpine\nines", NOW));
-        assert_eq!(
-            i64::try_from(more.count()).unwrap(),
-            OF_NAME - OF_ADDRESS - 1
-        );
         assert!(tries("192.0.2.1", "alpine\nnobody", NOW));
         assert!(tries("2001:db8::1", "alpine\nines", NOW.plus(MINUTE)));
+    }
+
+    /// Tries the name from each address until it is refused; how many were not.
+    fn besiege(allowance: &Allowance, addresses: impl Iterator<Item = String>) -> i64 {
+        let mut tried = 0;
+        for address in addresses {
+            let address = address.parse().ok();
+            while allowance
+                .take(address, "alpine\nines", NOW, &mut system())
+                .is_ok()
+            {
+                tried += 1;
+            }
+        }
+        tried
+    }
+
+    #[test]
+    fn strangers_who_use_up_a_name_leave_every_other_address_its_own_few_tries() {
+        let allowance = Allowance::default();
+        let all = besiege(&allowance, (0..100).map(|n| format!("203.0.113.{n}")));
+        assert_eq!(all, OF_NAME + 100 * i64::from(OWN_TRIES));
+        for elsewhere in ["192.0.2.1", "2001:db8::1"] {
+            let own = besiege(&allowance, std::iter::once(elsewhere.to_owned()));
+            assert_eq!(own, i64::from(OWN_TRIES), "{elsewhere}");
+        }
+        // The networks of one /48 are one stranger's.
+        let rest = (1..100).map(|n| format!("2001:db8:0:{n:x}::1"));
+        assert_eq!(besiege(&allowance, rest), 0);
     }
 
     #[test]
     fn after_an_hour_nothing_of_what_was_counted_is_left() {
         let allowance = Allowance::default();
-        allowance.take(None, "a", NOW, &mut system()).unwrap();
+        let home = "192.0.2.1".parse().ok();
+        allowance.take(home, "a", NOW, &mut system()).unwrap();
         let before = *allowance.0.lock().unwrap().key;
         allowance
             .take(None, "b", NOW.plus(HOUR), &mut system())
@@ -133,5 +190,6 @@ mod tests {
         let counted = allowance.0.lock().unwrap();
         assert_ne!(before, *counted.key);
         assert_eq!(counted.full_at.len(), 1);
+        assert!(counted.tries.is_empty());
     }
 }

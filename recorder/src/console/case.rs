@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use super::cases::state;
 use super::names::Names;
 use super::page::{Frame, Here, render};
-use super::sentence::{Shown, is_of_case};
+use super::sentence::Shown;
 use super::sessions::{Row, rows_of};
 use super::shown::{When, count};
 use super::signed::Signed;
@@ -192,7 +192,11 @@ async fn refused(
     error: Error,
 ) -> Result<Response, Trouble> {
     let told = match &error {
-        Error::Officer(_) | Error::TooFewOfficers { .. } | Error::Refused(_) | Error::Share(_) => {
+        Error::Officer(_)
+        | Error::WrongPassphrase { .. }
+        | Error::TooFewOfficers { .. }
+        | Error::Refused(_)
+        | Error::Share(_) => {
             format!(
                 "{} Nothing was handed out. Correct it and try again.",
                 sentence(&error.to_string())
@@ -247,10 +251,9 @@ async fn page(
         you_unlocked: unlocked.contains(&signed.officer.id),
         enough: progress.is_enough(),
         by: names.all(&unlocked),
-        entries: log::entries(tenant)
+        entries: log::about(tenant, id)
             .await?
             .iter()
-            .filter(|entry| log::read(entry).is_some_and(|event| is_of_case(&event, id)))
             .map(|entry| Shown::of(entry, &names, now))
             .collect(),
         step,

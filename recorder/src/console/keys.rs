@@ -14,11 +14,8 @@ use super::page::{Frame, Here, render};
 use super::shown::{When, grouped};
 use super::signed::Signed;
 use super::trouble::Trouble;
+use crate::custody::Wanting;
 use crate::{Recorder, custody};
-
-const DAY: i64 = 86_400_000;
-/// So long before the newest sealing key is due, its successor is asked for.
-const WARN: i64 = 30 * DAY;
 
 #[derive(Template)]
 #[template(path = "console/keys.html")]
@@ -134,19 +131,18 @@ async fn sealing_keys(tenant: &Tenant, now: Millis) -> Result<(Vec<Key>, Vec<Sta
 /// What is to be done about the sealing keys, if anything.
 fn warning(keys: &[SealingKey], now: Millis) -> Option<String> {
     let todo = "Prepare the next one and have the client’s root sign it (recorder key prepare).";
-    match keys.iter().map(|key| key.not_after).max() {
-        None => Some(format!(
+    Some(match custody::wanting(keys, now)? {
+        Wanting::First => format!(
             "There is no sealing key that the client’s root has signed. What must be recorded is refused until there is one. {todo}"
-        )),
-        Some(last) if last <= now => Some(format!(
-            "The newest sealing key is past its quarter; it is still used. {todo}"
-        )),
-        Some(last) if last.0 - now.0 < WARN => Some(format!(
+        ),
+        Wanting::Overdue(_) => {
+            format!("The newest sealing key is past its quarter; it is still used. {todo}")
+        }
+        Wanting::Next(due) => format!(
             "The newest sealing key is due on {}, and the next one is not there yet. {todo}",
-            When::new(last, now).day()
-        )),
-        Some(_) => None,
-    }
+            When::new(due, now).day()
+        ),
+    })
 }
 
 /// The intake keys that this recorder signed, the newest first.
@@ -177,6 +173,8 @@ mod tests {
 
     use super::*;
 
+    const DAY: i64 = 86_400_000;
+
     fn due(not_after: Millis) -> SealingKey {
         SealingKey {
             tenant: TenantId::from_bytes([1; 16]),
@@ -200,10 +198,11 @@ mod tests {
                 .contains("past its quarter")
         );
         assert!(
-            warning(&[due(now.plus(29 * DAY))], now)
+            warning(&[due(now.plus(30 * DAY))], now)
                 .unwrap()
-                .contains("is due on 17 Dec 2026")
+                .contains("is due on 18 Dec 2026")
         );
+        assert_eq!(warning(&[due(now.plus(30 * DAY + 1))], now), None);
         assert_eq!(
             warning(&[due(now.plus(29 * DAY)), due(now.plus(119 * DAY))], now),
             None

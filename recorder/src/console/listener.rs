@@ -24,7 +24,7 @@ const HEAD_TIME: Duration = Duration::from_secs(10);
 /// Bytes of a request's head, and of what is buffered of it.
 const HEAD_BYTES: usize = 16 * 1024;
 
-/// Where a request came from: for the allowance alone, in memory alone.
+/// The other end of the socket, in memory alone.
 #[derive(Clone, Copy)]
 pub struct Peer(pub IpAddr);
 

@@ -83,7 +83,7 @@ pub(super) async fn show(
     let checked = if query.text("check").is_empty() {
         None
     } else {
-        let found = crate::log::verify(tenant, &recorder.public()).await?;
+        let found = recorder.log.verify(tenant).await?;
         Some(Checked {
             at: When::new(now, now),
             entries: found.entries,

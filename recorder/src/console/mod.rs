@@ -5,9 +5,11 @@
 //! when it cannot be shown.
 
 pub mod allowance;
+mod caller;
 mod case;
 mod case_form;
 mod cases;
+mod form;
 mod keys;
 pub mod listener;
 mod log;
@@ -24,6 +26,7 @@ mod signed;
 mod trouble;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -38,6 +41,8 @@ use trouble::Trouble;
 
 /// No form of the console is larger than this, in bytes.
 const FORM_MAX: usize = 64 * 1024;
+/// And each is here, whole, by then.
+const FORM_TIME: Duration = Duration::from_secs(10);
 
 /// Nothing but our own style sheets; forms go nowhere else; no page is framed.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; \
@@ -64,6 +69,9 @@ pub fn router(recorder: Arc<Recorder>) -> Router {
         .route("/assets/tokens.css", get(|| async { style(TOKENS) }))
         .route("/assets/console.css", get(|| async { style(STYLE) }))
         .merge(pages)
+        .layer(middleware::from_fn(|request, next| {
+            form::whole(FORM_TIME, request, next)
+        }))
         .layer(middleware::from_fn_with_state(
             recorder.clone(),
             origin::same,

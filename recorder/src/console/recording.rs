@@ -7,12 +7,13 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use proto::consent::RecordingChoice;
 use proto::event::Role;
-use proto::{CaseId, KeyId, RecordingId};
+use proto::{CaseId, Hash32, KeyId, RecordingId};
+use store::LogEntry;
 
 use super::names::Names;
 use super::page::{Frame, Here, render};
 use super::query::Query;
-use super::sentence::{Shown, is_of_recording};
+use super::sentence::Shown;
 use super::sessions::{Row, spoken};
 use super::shown::{When, count, grouped};
 use super::signed::Signed;
@@ -20,6 +21,7 @@ use super::trouble::{Trouble, sentence};
 use crate::Recorder;
 use crate::command::keeping::in_vault;
 use crate::log;
+use crate::log::event::{LogEvent, What};
 
 #[derive(Template)]
 #[template(path = "console/recording.html")]
@@ -111,10 +113,9 @@ pub(super) async fn show(
             (case.id, case.reference, state)
         })
         .collect();
-    let entries = log::entries(tenant)
-        .await?
+    let about = log::about(tenant, id).await?;
+    let entries = about
         .iter()
-        .filter(|entry| log::read(entry).is_some_and(|event| is_of_recording(&event, id)))
         .map(|entry| Shown::of(entry, &names, now))
         .collect();
     let quarter = tenant
@@ -126,7 +127,7 @@ pub(super) async fn show(
         row: Row::of(tenant, &names, &recording, now).await?,
         node: recording.node.to_string(),
         notice: grouped(&recording.notice),
-        manifest: recording.manifest.as_ref().map(grouped),
+        manifest: about.iter().find_map(kept).as_ref().map(grouped),
         key: recording.sealing_key,
         quarter,
         sealed_parts: count(
@@ -139,4 +140,13 @@ pub(super) async fn show(
         entries,
         checked,
     })
+}
+
+/// SHA-256 of the manifest's payload, as an entry says it: what log, placement and papers call it.
+fn kept(entry: &LogEntry) -> Option<Hash32> {
+    let (_, bytes) = entry.event.as_ref()?;
+    match serde_json::from_slice::<LogEvent>(bytes).ok()?.what {
+        What::RecordingKept { manifest, .. } => Some(manifest),
+        _ => None,
+    }
 }

@@ -1,11 +1,12 @@
 //! A log entry as a sentence that can be read aloud, and what it points to.
 
-use proto::{CaseId, RecordingId};
+use proto::{CaseId, Hash32};
 use store::LogEntry;
 
 use super::names::Names;
 use super::shown::{When, count, short};
-use crate::log::{LogEvent, What};
+use crate::clock::shown;
+use crate::log::What;
 
 /// An entry as a table shows it.
 pub(super) struct Shown {
@@ -47,24 +48,6 @@ impl Shown {
     }
 }
 
-/// Whether an event is about this case.
-pub(super) fn is_of_case(event: &LogEvent, id: CaseId) -> bool {
-    case_of(&event.what) == Some(id)
-}
-
-/// Whether an event is about this recording.
-pub(super) fn is_of_recording(event: &LogEvent, id: RecordingId) -> bool {
-    match &event.what {
-        What::RecordingKept { recording, .. }
-        | What::RecordingRefused { recording, .. }
-        | What::Opening { recording, .. }
-        | What::Opened { recording, .. }
-        | What::OpeningFailed { recording, .. } => *recording == id,
-        What::CaseOpened { recordings, .. } => recordings.contains(&id),
-        _ => false,
-    }
-}
-
 fn case_of(what: &What) -> Option<CaseId> {
     match what {
         What::CaseOpened { case, .. }
@@ -92,6 +75,15 @@ fn about(what: &What) -> Option<(&'static str, String)> {
     }
 }
 
+/// How the keys begin that shares were sealed to; an earlier version did not say.
+fn keys_of(holders: &[Hash32]) -> String {
+    let begin: Vec<String> = holders.iter().map(short).collect();
+    match begin.as_slice() {
+        [] => String::new(),
+        all => format!(" (fingerprints beginning {})", all.join(", ")),
+    }
+}
+
 #[expect(clippy::too_many_lines, reason = "one sentence for each event")]
 fn of(what: &What, names: &Names) -> String {
     match what {
@@ -110,21 +102,55 @@ fn of(what: &What, names: &Names) -> String {
             quarter,
             threshold,
             officers,
+            holders,
             ..
         } => format!(
-            "The sealing key of {quarter} was installed: {threshold} of {} open together. Shares went to {}.",
+            "The sealing key of {quarter} was installed: {threshold} of {} open together. Shares went to {}{}.",
             count(officers.len(), "officer"),
-            names.all(officers)
+            names.all(officers),
+            keys_of(holders)
         ),
-        What::SharesReplaced { by, officers, .. } => format!(
-            "{} had the shares of a sealing key made anew, for {}.",
+        What::SharesReplaced {
+            by,
+            officers,
+            holders,
+            ..
+        } => format!(
+            "{} had the shares of a sealing key made anew, for {}{}.",
             names.all(by),
-            names.all(officers)
+            names.all(officers),
+            keys_of(holders)
         ),
         What::IntakeRotated {
             generation,
             rewrapped,
         } => format!("Intake key {generation} took over; {rewrapped} wraps were sealed anew."),
+        What::LogAdopted {
+            entries, signed, ..
+        } => match signed {
+            Some(signed) => format!(
+                "The log was taken up again at {entries} entries, though {signed} had been signed: a backup was restored. Entries may be lost."
+            ),
+            None => format!(
+                "The log was taken up at {entries} entries by a recorder that knew nothing of it."
+            ),
+        },
+        What::OfficerSignedIn { officer } => {
+            format!("{} signed in at the console.", names.staff(*officer))
+        }
+        What::SignInsRefused { since, times } => format!(
+            "{} refused at the console since {}: a wrong name or password.",
+            if *times == 1 {
+                "One sign-in was".to_owned()
+            } else {
+                format!("{times} sign-ins were")
+            },
+            shown(*since)
+        ),
+        What::PassphraseRefused { officer } => format!(
+            "A wrong passphrase was given for the key of {}.",
+            names.staff(*officer)
+        ),
         What::NoticePublished { site, notice } => format!(
             "A notice was published on {}; its hash begins {}.",
             names.site(*site),

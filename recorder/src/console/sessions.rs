@@ -159,8 +159,10 @@ impl FilterForm {
                 .filter(|staff| staff.role == StaffRole::Agent)
                 .map(|staff| choice("agent", staff.id.to_string(), staff.name.clone()))
                 .collect(),
+            // Those that no site offers are not there to be found.
             modalities: MODALITIES
                 .into_iter()
+                .filter(|m| names.sites.iter().any(|site| site.modalities.contains(m)))
                 .map(|m| choice("modality", m.name().to_owned(), spoken(&[m])))
                 .collect(),
         }

@@ -6,6 +6,8 @@ use askama::filters::HtmlSafe;
 use jiff::Timestamp;
 use proto::{Hash32, Millis};
 
+pub(super) use crate::terminal::count;
+
 const SECOND: i64 = 1000;
 const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
@@ -93,11 +95,6 @@ pub(super) fn size(bytes: u64) -> String {
     };
     let tenths = bytes.saturating_mul(10) / unit;
     format!("{}.{} {name}", tenths / 10, tenths % 10)
-}
-
-/// "1 recording", "2 recordings".
-pub(super) fn count(n: usize, one: &str) -> String {
-    format!("{n} {one}{}", if n == 1 { "" } else { "s" })
 }
 
 /// The first eight characters of a random id: enough to tell two apart on a page; the whole

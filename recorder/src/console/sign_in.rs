@@ -4,18 +4,18 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Extension, Form, State};
+use axum::extract::{Form, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderMap, StatusCode, header};
-use proto::Token;
 use serde::Deserialize;
 use store::{Staff, StaffRole, Tenant};
 
-use super::listener::Peer;
+use super::caller::Caller;
 use super::page::render;
-use super::signed::{begin, forget, ticket};
+use super::signed::{Signed, begin, forget, ticket};
 use super::trouble::Trouble;
 use crate::keys::Passphrase;
+use crate::log::What;
 use crate::{Error, Recorder, password};
 
 #[derive(Template)]
@@ -43,13 +43,18 @@ pub(super) async fn show() -> Result<Response, Trouble> {
 
 pub(super) async fn submit(
     State(recorder): State<Arc<Recorder>>,
-    peer: Option<Extension<Peer>>,
+    Caller(from): Caller,
     Form(given): Form<Given>,
 ) -> Result<Response, Trouble> {
-    match check(&recorder, peer.map(|Extension(Peer(at))| at), &given).await {
+    match check(&recorder, from, &given).await {
         Ok((tenant, officer)) => {
-            let token = Token::random(&mut recorder.rng());
-            let cookie = begin(&tenant, &officer, &token, recorder.now()).await?;
+            let cookie = begin(&recorder, &tenant, &officer).await?;
+            let officer = officer.id;
+            let what = What::OfficerSignedIn { officer };
+            // Where the log is refused, the console is where an officer sees why.
+            if let Err(error) = recorder.log(&tenant, what).await {
+                tracing::error!(%error, %officer, "a sign-in does not stand in the log");
+            }
             Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response())
         }
         Err(Error::SignIn) => {
@@ -72,17 +77,19 @@ pub(super) async fn submit(
     }
 }
 
+/// Ends the officer's session. An agent's token is nothing here: it ends none of theirs.
 pub(super) async fn out(
     State(recorder): State<Arc<Recorder>>,
+    signed: Result<Signed, Trouble>,
     headers: HeaderMap,
 ) -> Result<Response, Trouble> {
-    if let Some((tenant, token)) = ticket(&headers) {
-        let tenant = recorder
-            .store
-            .tenant(tenant)
-            .await
-            .map_err(|_| Trouble::SignedOut)?;
-        tenant.end_staff_session(&token.hash()).await?;
+    match (signed, ticket(&headers)) {
+        (Ok(signed), Some(ticket)) => {
+            let session = ticket.session(&recorder);
+            signed.tenant.end_staff_session(&session).await?;
+        }
+        (Ok(_), None) | (Err(Trouble::SignedOut), _) => {}
+        (Err(other), _) => return Err(other),
     }
     Ok(([(header::SET_COOKIE, forget()?)], Redirect::to("/sign-in")).into_response())
 }
@@ -100,8 +107,10 @@ async fn check(
     recorder
         .sign_ins
         .take(from, &who, now, &mut recorder.rng())?;
+    let mut client = None;
     let known = match recorder.tenant(&slug).await {
         Ok(tenant) => {
+            client = Some(tenant.id());
             let credentials = tenant.staff_credentials(given.name.trim()).await?;
             credentials.map(|found| (tenant, found))
         }
@@ -109,11 +118,14 @@ async fn check(
         Err(other) => return Err(other),
     };
     let typed = given.password.clone();
-    let phc = known.as_ref().map(|(_, found)| found.password.clone());
+    let phc = known.as_ref().map(|(tenant, found)| {
+        let secret = recorder.keys.password_secret(tenant.id(), found.staff.id);
+        (found.password.clone(), secret)
+    });
     let right = recorder
         .sign_in_queue
         .run(move || match phc {
-            Some(phc) => password::verify(&typed, &phc),
+            Some((phc, secret)) => password::verify_bound(&typed, &phc, &secret),
             None => password::hash(&typed, &mut crate::entropy::system()).is_err(),
         })
         .await?;
@@ -121,6 +133,11 @@ async fn check(
         Some((tenant, found)) if right && found.staff.role == StaffRole::Officer => {
             Ok((tenant, found.staff))
         }
-        _ => Err(Error::SignIn),
+        _ => {
+            if let Some(client) = client {
+                recorder.refusals.note(client, now);
+            }
+            Err(Error::SignIn)
+        }
     }
 }

@@ -1,11 +1,12 @@
-//! Who is signed in: an opaque token in a cookie, of which only the hash is stored.
+//! Who is signed in: an opaque token in a cookie, of which only a keyed hash is stored. The key is
+//! not in the database: a row that somebody wrote there signs nobody in.
 
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, header};
-use proto::{Millis, TenantId, Token};
+use proto::{Hash32, StaffId, TenantId, Token};
 use store::{Staff, StaffRole, Tenant};
 
 use super::trouble::Trouble;
@@ -29,47 +30,76 @@ impl FromRequestParts<Arc<Recorder>> for Signed {
         parts: &mut Parts,
         recorder: &Arc<Recorder>,
     ) -> Result<Self, Trouble> {
-        let (tenant, token) = ticket(&parts.headers).ok_or(Trouble::SignedOut)?;
+        let ticket = ticket(&parts.headers).ok_or(Trouble::SignedOut)?;
         let tenant = recorder
             .store
-            .tenant(tenant)
+            .tenant(ticket.tenant)
             .await
             .map_err(|_| Trouble::SignedOut)?;
         let officer = tenant
-            .staff_session(&token.hash(), recorder.now())
+            .staff_session(&ticket.session(recorder), recorder.now())
             .await?
-            .filter(|staff| staff.role == StaffRole::Officer)
+            .filter(|staff| staff.role == StaffRole::Officer && staff.id == ticket.officer)
             .ok_or(Trouble::SignedOut)?;
         Ok(Self { tenant, officer })
     }
 }
 
-/// The cookie says whose plane the token is looked up in; the token itself says who.
-pub(super) fn ticket(headers: &HeaderMap) -> Option<(TenantId, Token)> {
+/// What a cookie says: in whose plane the token is looked up, whose it is, the token.
+pub(super) struct Ticket {
+    tenant: TenantId,
+    officer: StaffId,
+    token: Token,
+}
+
+impl Ticket {
+    /// Under what its session stands in the rows.
+    pub(super) fn session(&self, recorder: &Recorder) -> Hash32 {
+        recorder
+            .keys
+            .session(self.tenant, self.officer, &self.token)
+    }
+}
+
+/// The ticket in the cookie, if there is one.
+pub(super) fn ticket(headers: &HeaderMap) -> Option<Ticket> {
     let value = headers
         .get_all(header::COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(';'))
         .find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='))?;
-    let (tenant, token) = value.split_once('.')?;
-    Some((tenant.parse().ok()?, token.parse().ok()?))
+    let (tenant, rest) = value.split_once('.')?;
+    let (officer, token) = rest.split_once('.')?;
+    Some(Ticket {
+        tenant: tenant.parse().ok()?,
+        officer: officer.parse().ok()?,
+        token: token.parse().ok()?,
+    })
 }
 
 /// Begins a session; the answer's `Set-Cookie`.
 pub(super) async fn begin(
+    recorder: &Recorder,
     tenant: &Tenant,
     officer: &Staff,
-    token: &Token,
-    now: Millis,
 ) -> Result<HeaderValue, Trouble> {
+    let ticket = Ticket {
+        tenant: tenant.id(),
+        officer: officer.id,
+        token: Token::random(&mut recorder.rng()),
+    };
+    let until = recorder.now().plus(SIGNED_IN_FOR);
     tenant
-        .begin_staff_session(&token.hash(), officer.id, now.plus(SIGNED_IN_FOR))
+        .begin_staff_session(&ticket.session(recorder), officer.id, until)
         .await?;
-    cookie(
-        &format!("{}.{}", tenant.id(), token.expose()),
-        SIGNED_IN_FOR / 1000,
-    )
+    let value = format!(
+        "{}.{}.{}",
+        ticket.tenant,
+        ticket.officer,
+        ticket.token.expose()
+    );
+    cookie(&value, SIGNED_IN_FOR / 1000)
 }
 
 /// A `Set-Cookie` that forgets.
@@ -88,17 +118,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cookie_names_a_client_and_holds_a_token() {
+    fn a_cookie_names_a_client_and_an_officer_and_holds_a_token() {
         let tenant = TenantId::from_bytes([7; 16]);
         let token = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
         let mut headers = HeaderMap::new();
-        let text = format!("other=1; {COOKIE}={tenant}.{token}; more=2");
+        let officer = StaffId::from_bytes([8; 16]);
+        let text = format!("other=1; {COOKIE}={tenant}.{officer}.{token}; more=2");
         headers.insert(header::COOKIE, HeaderValue::from_str(&text).unwrap());
-        let (id, read) = ticket(&headers).unwrap();
-        assert_eq!(id, tenant);
-        assert_eq!(read.expose(), token);
+        let read = ticket(&headers).unwrap();
+        assert_eq!((read.tenant, read.officer), (tenant, officer));
+        assert_eq!(read.token.expose(), token);
 
-        for bad in ["", "x", "x.y", "07070707-0707-0707-0707-070707070707.short"] {
+        let short = format!("{tenant}.{officer}.short");
+        let nobodys = format!("{tenant}.{token}");
+        for bad in ["", "x", "x.y", "x.y.z", &short, &nobodys] {
             headers.insert(
                 header::COOKIE,
                 HeaderValue::from_str(&format!("{COOKIE}={bad}")).unwrap(),

@@ -13,6 +13,10 @@ pub(super) enum Trouble {
     SignedOut,
     /// The form came from another page than this console's.
     Foreign,
+    /// Asked for under another host name than the console's; this is its origin.
+    Elsewhere(String),
+    /// The form did not come whole in time.
+    Slow,
     /// Not there, or not this client's.
     NotFound,
     /// The form was filled in so that it cannot be done.
@@ -37,6 +41,8 @@ struct Page<'a> {
     happened: &'a str,
     holds: &'a str,
     todo: &'a str,
+    /// Where the console is, if not here.
+    address: Option<&'a str>,
 }
 
 impl IntoResponse for Trouble {
@@ -49,6 +55,20 @@ impl IntoResponse for Trouble {
                 "The request came from a page that is not this console’s.".to_owned(),
                 "Nothing was done.",
                 "Go back to the console and do it there. If you did not ask for anything, tell your operator.",
+            ),
+            Self::Elsewhere(_) => (
+                StatusCode::MISDIRECTED_REQUEST,
+                "The console is at another address",
+                "This address leads to the console, but is not the one under which it works.".to_owned(),
+                "Nothing was done.",
+                "Go to the address below. If that leads back here, tell your operator that the proxy must pass the host name on.",
+            ),
+            Self::Slow => (
+                StatusCode::REQUEST_TIMEOUT,
+                "The form did not arrive whole",
+                "The connection was too slow, and what was sent did not arrive in time.".to_owned(),
+                "Nothing was done.",
+                "Go back and send it again.",
             ),
             Self::NotFound => (
                 StatusCode::NOT_FOUND,
@@ -94,6 +114,10 @@ impl IntoResponse for Trouble {
             happened: &happened,
             holds,
             todo,
+            address: match &self {
+                Self::Elsewhere(origin) => Some(origin),
+                _ => None,
+            },
         };
         let html = page.render().unwrap_or_else(|_| happened.clone());
         (status, Html(html)).into_response()

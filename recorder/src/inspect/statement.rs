@@ -3,7 +3,7 @@
 use proto::dsse::Envelope;
 use proto::{Hash32, RecordingId, TenantId};
 use seal::Recipient;
-use seal::manifest::{Ending, Manifest, Policy, VERSION};
+use seal::manifest::{Ending, Gap, Manifest, Policy, VERSION};
 
 use super::{Finding, Trust};
 use crate::vault::placement::{self, Placement};
@@ -41,7 +41,27 @@ pub fn manifest(
     );
     out.extend(recipients(manifest, trust));
     out.extend(tracks(manifest));
+    out.extend(gaps(manifest));
     out
+}
+
+/// Gaps lie within the recording, and in tracks that it has.
+fn gaps(manifest: &Manifest) -> Vec<Finding> {
+    // A gap reaches to the next whole second, the end is rounded down.
+    let end = manifest.ended.plus(1_000);
+    let fits = |gap: &Gap| {
+        let known = |number| manifest.tracks.iter().any(|t| t.track == number);
+        manifest.started <= gap.from
+            && gap.from <= gap.to
+            && gap.to <= end
+            && gap.track.is_none_or(known)
+    };
+    let all = manifest.gaps.iter().all(fits);
+    let what = "names a gap that is not within the recording";
+    (!all)
+        .then(|| Finding::manifest(what))
+        .into_iter()
+        .collect()
 }
 
 /// Why nothing that the manifest says can be believed, if so.
@@ -121,13 +141,16 @@ fn tracks(manifest: &Manifest) -> Vec<Finding> {
     for track in &manifest.tracks {
         let counted = track.track > last;
         last = track.track;
-        let parts: u64 = track.epochs.iter().map(|epoch| epoch.parts).sum();
+        let parts = track
+            .epochs
+            .iter()
+            .try_fold(0_u64, |sum, epoch| sum.checked_add(epoch.parts));
         let numbered = track
             .epochs
             .iter()
             .zip(1..)
             .all(|(epoch, number)| epoch.epoch == number);
-        if !counted || parts != track.parts || !numbered {
+        if !counted || parts != Some(track.parts) || !numbered {
             out.push(Finding::manifest(format!(
                 "track {} does not add up",
                 track.track
@@ -186,7 +209,7 @@ pub fn placement(
     for track in &manifest.tracks {
         let mut next = 1;
         for epoch in &track.epochs {
-            let mut parts = 0;
+            let mut parts = 0_u64;
             for object in placement
                 .objects
                 .iter()
@@ -196,7 +219,7 @@ pub fn placement(
                     out.push(Finding::file(&object.name, "stands in the wrong place"));
                 }
                 next = object.first.saturating_add(object.parts);
-                parts += object.parts;
+                parts = parts.saturating_add(object.parts);
             }
             if parts != epoch.parts {
                 out.push(Finding::placement(format!(
@@ -220,6 +243,8 @@ pub fn placement(
 
 #[cfg(test)]
 mod tests {
+    use seal::manifest::Cause;
+
     use super::*;
 
     /// The published vector's manifest.
@@ -228,6 +253,28 @@ mod tests {
         let vector: serde_json::Value = serde_json::from_str(text).unwrap();
         let envelope: Envelope = serde_json::from_value(vector["envelope"].clone()).unwrap();
         envelope.payload_unverified().unwrap()
+    }
+
+    #[test]
+    fn a_gap_outside_of_the_recording_is_a_fault() {
+        let mut manifest = published();
+        let (from, to) = (manifest.started, manifest.ended);
+        manifest.gaps = vec![Gap::within(from, to, Cause::Restart)];
+        assert_eq!(gaps(&manifest), []);
+        for (from, to, track) in [
+            (from.plus(-1_000), to, None),
+            (from, to.plus(2_000), None),
+            (to, from, None),
+            (from, to, Some(99)),
+        ] {
+            manifest.gaps[0] = Gap {
+                track,
+                from,
+                to,
+                cause: Cause::Restart,
+            };
+            assert_eq!(gaps(&manifest).len(), 1, "{:?}", manifest.gaps);
+        }
     }
 
     #[test]

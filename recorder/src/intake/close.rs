@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use proto::dsse::{Document as _, Envelope};
-use proto::{EpochNo, Hash32, ParticipantId, RecordingId, TrackNo};
+use proto::{EpochNo, Hash32, Millis, ParticipantId, RecordingId, TrackNo};
 use seal::manifest::{
     Cause, Consent, Ending, Epoch, Manifest, Participant, Place, Policy, Track, VERSION,
 };
@@ -17,7 +17,9 @@ use super::gather::{Gathered, SpooledPart};
 use super::keep::{self, Outcome};
 use crate::Recorder;
 use crate::error::{Error, Result};
-use crate::inspect::Finding;
+use crate::inspect::{Finding, Source};
+use crate::log;
+use crate::vault::MANIFEST;
 
 /// Closes `id` as truncated and brings it into the vault.
 pub async fn close(
@@ -35,7 +37,10 @@ pub async fn close(
         ));
     }
     let tenant = recorder.store.tenant(gathered.tenant).await?;
-    let envelope = truncated(recorder, &tenant, &gathered).await?;
+    let envelope = match logged(recorder, &tenant, id).await? {
+        Some(envelope) => envelope,
+        None => truncated(recorder, &tenant, &gathered).await?,
+    };
     match keep::keep(recorder, &tenant, id, &gathered, &envelope).await? {
         Outcome::Kept(findings) => {
             intake.kept_by_hand(id);
@@ -45,6 +50,23 @@ pub async fn close(
     }
 }
 
+/// The manifest that the log says was kept: closing was cut short after that entry. Since then the
+/// spool may have been told more, and another manifest would never again be the log's.
+async fn logged(recorder: &Recorder, tenant: &Tenant, id: RecordingId) -> Result<Option<Envelope>> {
+    let Some(kept) = log::kept(tenant, id, &recorder.public()).await? else {
+        return Ok(None);
+    };
+    let source = Source::Vault {
+        vault: &recorder.vault,
+        tenant: tenant.id(),
+        recording: id,
+    };
+    let there = source.envelope::<Manifest>(MANIFEST).await?.ok();
+    Ok(there
+        .map(|(envelope, _)| envelope)
+        .filter(|envelope| Hash32::of(&envelope.payload) == kept))
+}
+
 /// The manifest of what is there.
 async fn truncated(recorder: &Recorder, tenant: &Tenant, gathered: &Gathered) -> Result<Envelope> {
     let begin = gathered
@@ -52,12 +74,15 @@ async fn truncated(recorder: &Recorder, tenant: &Tenant, gathered: &Gathered) ->
         .as_ref()
         .ok_or_else(|| Error::refused("the spool does not have the beginning of this recording"))?;
     let tracks = tracks(gathered);
-    // The end is not known; the latest that can be shown is what the rows say, or the beginning.
+    // The end is not known; the latest that can be shown is what the rows say, when the last gap
+    // was over, or the beginning.
     let session = tenant.session(begin.session).await?;
+    let gaps = gathered.gaps.iter().map(|gap| gap.to);
     let ended = session
         .and_then(|s| s.ended)
-        .unwrap_or(begin.started)
-        .max(begin.started);
+        .into_iter()
+        .chain(gaps)
+        .fold(begin.started, Millis::max);
     let places = tracks
         .iter()
         .map(|track| Place {
@@ -82,7 +107,7 @@ async fn truncated(recorder: &Recorder, tenant: &Tenant, gathered: &Gathered) ->
         policy: Policy::at(begin.notice, begin.policy, ended),
         participants: participants(tenant, gathered).await?,
         tracks,
-        gaps: Vec::new(),
+        gaps: gathered.gaps.clone(),
         ending: Ending::Truncated {
             cause: Cause::Restart,
             places,

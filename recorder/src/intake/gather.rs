@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use proto::dsse::Envelope;
 use proto::{Hash32, RecordingId, TenantId};
 use seal::PartHeader;
+use seal::manifest::Gap;
 use seal::spool::read::Located;
 use seal::spool::{Begin, Epoch, LiveWrap, Location, Record};
 
@@ -33,6 +34,8 @@ pub struct Gathered {
     pub epochs: Vec<Epoch>,
     /// Parts, in the order in which they were written.
     pub parts: Vec<SpooledPart>,
+    /// Times in which it was not recorded.
+    pub gaps: Vec<Gap>,
     /// The node's manifest, once it has ended.
     pub end: Option<Envelope>,
     /// The first segment that holds something of it.
@@ -49,6 +52,7 @@ impl Gathered {
             begin: None,
             epochs: Vec::new(),
             parts: Vec::new(),
+            gaps: Vec::new(),
             end: None,
             first_segment: segment,
             last_segment: segment,
@@ -73,6 +77,7 @@ impl Gathering {
             Record::Part(r) => (r.header.recording, r.header.tenant),
             Record::Wraps(r) => (r.recording, r.tenant),
             Record::End(r) => (r.recording, r.tenant),
+            Record::Gap(r) => (r.recording, r.tenant),
             Record::Event(_) => return,
         };
         let gathered = self
@@ -95,6 +100,7 @@ impl Gathering {
                 at,
             }),
             Record::End(end) => gathered.end = Some(end.manifest),
+            Record::Gap(gap) => gathered.gaps.push(gap.gap),
             Record::Wraps(wraps) => {
                 for wrap in wraps.wraps {
                     let epoch = gathered

@@ -57,7 +57,8 @@ pub async fn keep(
     let mut findings = statement::manifest(envelope, &manifest, tenant.id(), id, &trust, false);
     findings.extend(wraps_fit(&manifest, gathered));
 
-    let (objects, bytes) = pack(recorder, id, gathered, &manifest).await?;
+    let (objects, bytes, apart) = pack(recorder, id, gathered, &manifest).await?;
+    findings.extend(apart);
     let mut envelope = envelope.clone();
     if envelope.verify_signature(&trust.recorder).is_err() {
         envelope.countersign(recorder.keys.signing());
@@ -105,6 +106,7 @@ pub fn ending_name(ending: &Ending) -> &'static str {
     match ending {
         Ending::Clean { .. } => "clean",
         Ending::Abandoned {} => "abandoned",
+        Ending::Expired {} => "expired",
         Ending::Truncated { .. } => "truncated",
     }
 }
@@ -158,13 +160,14 @@ fn wraps(id: RecordingId, gathered: &Gathered) -> Result<Vec<StoredWrap>> {
 }
 
 /// Writes the parts that the manifest counts into objects. What cannot be read back from the spool
-/// is left out, and named by the walk that follows.
+/// is left out, and named by the walk that follows. Parts behind damage, which the manifest's chain
+/// does not reach, are kept apart: they are whole, and nothing proves their place.
 async fn pack(
     recorder: &Recorder,
     id: RecordingId,
     gathered: &Gathered,
     manifest: &Manifest,
-) -> Result<(Vec<Object>, u64)> {
+) -> Result<(Vec<Object>, u64, Vec<Finding>)> {
     let mut by_epoch: BTreeMap<(TrackNo, EpochNo), Vec<&SpooledPart>> = BTreeMap::new();
     for part in &gathered.parts {
         by_epoch
@@ -172,21 +175,22 @@ async fn pack(
             .or_default()
             .push(part);
     }
-    let (mut objects, mut bytes) = (Vec::new(), 0);
+    let (mut objects, mut bytes, mut apart) = (Vec::new(), 0, Vec::new());
     let mut reader = SpoolReader::new(&gathered.folder);
     for ((track, epoch), parts) in by_epoch {
-        let counted = manifest
-            .tracks
-            .iter()
-            .any(|t| t.track == track && t.epochs.iter().any(|e| e.epoch == epoch));
-        if !counted {
+        let Some(last) = last_counted(manifest, track, epoch) else {
             continue;
-        }
-        let mut packer = Packer::new(gathered.tenant, id, track, epoch, OBJECT_MAX);
+        };
+        let packer = |limit| Packer::new(gathered.tenant, id, track, epoch, limit);
+        let (mut packer, mut behind) = (packer(OBJECT_MAX), packer(usize::MAX));
         for spooled in parts {
             let Some(part) = reader.part(spooled)? else {
                 continue;
             };
+            if part.header.seq > last {
+                behind.push(&part)?;
+                continue;
+            }
             if let Some(full) = packer.push(&part)? {
                 put(recorder, id, gathered, full, &mut objects, &mut bytes).await?;
             }
@@ -194,8 +198,41 @@ async fn pack(
         if let Some(last) = packer.finish()? {
             put(recorder, id, gathered, last, &mut objects, &mut bytes).await?;
         }
+        if let Some(behind) = behind.finish()? {
+            let what = keep_apart(recorder, id, gathered, behind).await?;
+            apart.push(Finding::epoch(track, epoch, what));
+        }
     }
-    Ok((objects, bytes))
+    Ok((objects, bytes, apart))
+}
+
+/// The last part of an epoch that the manifest counts; `None` if it does not know the epoch.
+fn last_counted(manifest: &Manifest, track: TrackNo, epoch: EpochNo) -> Option<u64> {
+    let track = manifest.tracks.iter().find(|t| t.track == track)?;
+    let before = track.epochs.iter().take_while(|e| e.epoch != epoch);
+    let before: u64 = before.map(|e| e.parts).sum();
+    let epoch = track.epochs.iter().find(|e| e.epoch == epoch)?;
+    Some(before.saturating_add(epoch.parts))
+}
+
+/// Beside the objects, and placed nowhere.
+async fn keep_apart(
+    recorder: &Recorder,
+    id: RecordingId,
+    gathered: &Gathered,
+    behind: Packed,
+) -> Result<String> {
+    let (tenant, vault) = (gathered.tenant, &recorder.vault);
+    let Object { track, epoch, .. } = behind.object;
+    let name = format!("t{track:04}-e{epoch:04}.behind");
+    vault.put(tenant, id, &name, behind.bytes).await?;
+    vault
+        .put(tenant, id, &format!("{name}.json"), behind.index)
+        .await?;
+    Ok(format!(
+        "{} parts behind the damage are outside the chain, and kept apart in {name}",
+        behind.object.parts
+    ))
 }
 
 async fn put(
@@ -240,7 +277,9 @@ pub fn row(manifest: &Manifest, bytes: u64, stored: Hash32) -> Recording {
         started: manifest.started,
         ended: Some(manifest.ended),
         ending: match manifest.ending {
-            Ending::Clean { .. } | Ending::Abandoned {} => store::Ending::Clean,
+            Ending::Clean { .. } | Ending::Abandoned {} | Ending::Expired {} => {
+                store::Ending::Clean
+            }
             Ending::Truncated { .. } => store::Ending::Truncated,
         },
         bytes,

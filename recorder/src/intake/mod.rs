@@ -273,9 +273,17 @@ async fn relay_event(recorder: &Recorder, node: Option<NodeId>, event: &Event) -
     Ok(())
 }
 
+/// Whether the spool can be read at all. One that is not there yet is empty.
+pub fn readable(spool: &Path) -> Result<()> {
+    for folder in node_folders(spool)? {
+        segments(&folder)?;
+    }
+    Ok(())
+}
+
 /// The folders below the spool: one per node.
 fn node_folders(spool: &Path) -> Result<Vec<PathBuf>> {
-    let failed = |e: std::io::Error| Error::file("cannot read the spool", spool, e);
+    let failed = |e: std::io::Error| unreadable(spool, &e);
     let entries = match std::fs::read_dir(spool) {
         Ok(entries) => entries,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -292,13 +300,20 @@ fn node_folders(spool: &Path) -> Result<Vec<PathBuf>> {
     Ok(folders)
 }
 
+fn unreadable(folder: &Path, why: &std::io::Error) -> Error {
+    let hint = format!(
+        "{why}: correct `folder` under [spool], or let the recorder's user read and write there"
+    );
+    Error::file("cannot read the spool", folder, hint)
+}
+
 /// A node's folder is named for its id.
 fn node_of(folder: &Path) -> Option<NodeId> {
     folder.file_name()?.to_str()?.parse().ok()
 }
 
 fn segments(folder: &Path) -> Result<Vec<u64>> {
-    let failed = |e: std::io::Error| Error::file("cannot read the spool", folder, e);
+    let failed = |e: std::io::Error| unreadable(folder, &e);
     let mut numbers = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();

@@ -5,6 +5,7 @@
 //! master.key                32 bytes, 0400
 //! recorder.sealed           Ed25519 seed
 //! intake-00000001.sealed    X25519 private key of a generation; destroyed after rotation
+//! heads/                    how far each client's log was signed (see [`crate::log::head`])
 //! ```
 //!
 //! A sealed file is `nonce[12] ‖ AES-256-GCM(master key, nonce, key; associated data = file name)`.
@@ -18,8 +19,10 @@ use std::path::{Path, PathBuf};
 use aes_gcm::aead::{Aead as _, KeyInit as _, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 use ed25519_dalek::SigningKey;
-use proto::PublicKey;
+use hmac::{Hmac, Mac as _};
+use proto::{Hash32, PublicKey, StaffId, TenantId, Token};
 use rand_core::CryptoRng;
+use sha2::Sha256;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::PrivateKey;
@@ -72,7 +75,7 @@ impl KeyRing {
     /// Opens the keys in `folder`.
     pub fn open(folder: &Path) -> Result<Self> {
         let path = folder.join(MASTER);
-        let bytes = read(&path, "cannot read the master key")?;
+        let bytes = read(&path, "cannot read the master key", NO_KEYS)?;
         let mode = fs::metadata(&path)
             .map_err(|e| Error::file("cannot read the master key", &path, e))?
             .permissions()
@@ -84,10 +87,13 @@ impl KeyRing {
                 "others may read it: run chmod 0400 on it",
             ));
         }
-        let master: [u8; 32] = bytes
-            .as_slice()
-            .try_into()
-            .map_err(|_| Error::file("the master key", &path, "it must hold 32 bytes"))?;
+        let master: [u8; 32] = bytes.as_slice().try_into().map_err(|_| {
+            Error::file(
+                "the master key",
+                &path,
+                "it must hold 32 bytes: put it back from its backup",
+            )
+        })?;
         let mut ring = Self {
             folder: folder.to_owned(),
             master: Zeroizing::new(master),
@@ -109,6 +115,39 @@ impl KeyRing {
     /// The public half, which is pinned where it matters.
     pub fn public(&self) -> PublicKey {
         PublicKey(self.signing.verifying_key().to_bytes())
+    }
+
+    /// Under what a session at the console stands in the rows: nobody who can only write rows makes
+    /// one, nor turns one into another officer's.
+    pub fn session(&self, tenant: TenantId, officer: StaffId, token: &Token) -> Hash32 {
+        let token = token.hash();
+        let parts = [tenant.as_bytes().as_slice(), officer.as_bytes(), &token.0];
+        Hash32(*self.derived(b"vestibule console session v1\n", &parts))
+    }
+
+    /// What an officer's sign-in password is hashed with, besides its salt.
+    pub fn password_secret(&self, tenant: TenantId, officer: StaffId) -> Zeroizing<[u8; 32]> {
+        let parts = [tenant.as_bytes().as_slice(), officer.as_bytes()];
+        self.derived(b"vestibule officer password v1\n", &parts)
+    }
+
+    /// HMAC-SHA256(master key, purpose ‖ parts): of another length for each purpose.
+    fn derived(&self, purpose: &[u8], parts: &[&[u8]]) -> Zeroizing<[u8; 32]> {
+        // HMAC's own key is a block of the hash: shorter ones are filled up with zeros.
+        let mut key = Zeroizing::new([0; 64]);
+        let (head, _) = key.split_at_mut(32);
+        head.copy_from_slice(self.master.as_slice());
+        let mut mac = Hmac::<Sha256>::new(&(*key).into());
+        mac.update(purpose);
+        for part in parts {
+            mac.update(part);
+        }
+        Zeroizing::new(mac.finalize().into_bytes().into())
+    }
+
+    /// Where the heads of the clients' logs are kept.
+    pub fn heads(&self) -> PathBuf {
+        self.folder.join("heads")
     }
 
     /// Makes the private half of an intake generation; keeps it sealed; gives the public half.
@@ -184,7 +223,7 @@ impl KeyRing {
 
     fn read_sealed(&self, name: &str) -> Result<Zeroizing<Vec<u8>>> {
         let path = self.folder.join(name);
-        let bytes = read(&path, "cannot read the sealed key")?;
+        let bytes = read(&path, "cannot read the sealed key", NO_KEYS)?;
         let opened = bytes.split_first_chunk::<12>().and_then(|(nonce, msg)| {
             let payload = Payload {
                 msg,
@@ -196,7 +235,7 @@ impl KeyRing {
             Error::file(
                 "the sealed key",
                 &path,
-                "does not open with this master key: it was altered, or the master key is another",
+                "does not open with this master.key: it was altered, or the master key is another; put both back from one backup",
             )
         })
     }
@@ -210,14 +249,17 @@ fn intake_name(generation: u32) -> String {
     format!("intake-{generation:08}.sealed")
 }
 
-fn read(path: &Path, what: &'static str) -> Result<Zeroizing<Vec<u8>>> {
+/// What to do where the recorder's own keys are not.
+const NO_KEYS: &str =
+    "is not there: run `recorder init` once, or correct `keys` in the configuration";
+
+fn read(path: &Path, what: &'static str, missing: &str) -> Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(128));
     File::open(path)
         .and_then(|mut file| file.read_to_end(&mut bytes))
         .map_err(|e| {
             let hint = if e.kind() == std::io::ErrorKind::NotFound {
-                "is not there: run `recorder init` once, or correct `keys` in the configuration"
-                    .to_owned()
+                missing.to_owned()
             } else {
                 e.to_string()
             };
@@ -271,7 +313,8 @@ pub mod root {
 
     /// Reads a root key.
     pub fn read_file(path: &Path) -> Result<SigningKey> {
-        let bytes = read(path, "cannot read the root key")?;
+        let missing = "is not there: it is the file that `recorder root new` made for the client";
+        let bytes = read(path, "cannot read the root key", missing)?;
         let damaged = || Error::file("the root key", path, "it must hold 32 bytes in base64url");
         let text = core::str::from_utf8(&bytes).map_err(|_| damaged())?;
         let seed = BASE64URL_NOPAD

@@ -47,6 +47,9 @@ pub enum What {
         threshold: u8,
         /// Who holds a share.
         officers: Vec<StaffId>,
+        /// SHA-256 of the public key that each one's share is sealed to, in the same order.
+        #[serde(default)]
+        holders: Vec<Hash32>,
     },
     /// The shares of a sealing key were made anew.
     SharesReplaced {
@@ -56,6 +59,9 @@ pub enum What {
         by: Vec<StaffId>,
         /// Who holds a share now.
         officers: Vec<StaffId>,
+        /// SHA-256 of the public key that each one's share is sealed to, in the same order.
+        #[serde(default)]
+        holders: Vec<Hash32>,
     },
     /// The intake key of a generation took over; the one before was destroyed.
     IntakeRotated {
@@ -71,13 +77,42 @@ pub enum What {
         /// Its address.
         notice: Hash32,
     },
+    /// The rows were taken as the log though they do not continue what was signed: a backup was
+    /// restored.
+    LogAdopted {
+        /// So many entries stood in them.
+        entries: u64,
+        /// The root over these.
+        root: Hash32,
+        /// So many entries had been signed before, as far as the recorder knew.
+        signed: Option<u64>,
+        /// The root over those.
+        signed_root: Option<Hash32>,
+    },
+    /// An officer signed in at the console.
+    OfficerSignedIn {
+        /// Who.
+        officer: StaffId,
+    },
+    /// Wrong names or passwords at the console, by whomever: one entry for an hour.
+    SignInsRefused {
+        /// The first of them.
+        since: Millis,
+        /// How many.
+        times: u64,
+    },
+    /// A wrong passphrase was given for an officer's key.
+    PassphraseRefused {
+        /// Whose.
+        officer: StaffId,
+    },
     /// A recording came into the vault.
     RecordingKept {
         /// Which.
         recording: RecordingId,
         /// SHA-256 of the manifest's payload.
         manifest: Hash32,
-        /// `clean`, `abandoned` or `truncated`.
+        /// `clean`, `abandoned`, `expired` or `truncated`.
         ending: String,
         /// What the intake's checks found wrong; empty is good.
         findings: Vec<String>,
@@ -186,6 +221,42 @@ impl LogEvent {
             .and_then(|kind| kind.as_str())
             .unwrap_or_default()
             .to_owned()
+    }
+
+    /// What it is about: the case, and each recording. It is found again by each.
+    pub fn subjects(&self) -> Vec<String> {
+        match &self.what {
+            What::RecordingKept { recording, .. } | What::RecordingRefused { recording, .. } => {
+                vec![recording.to_string()]
+            }
+            What::CaseOpened {
+                case, recordings, ..
+            } => {
+                let recordings = recordings.iter().map(ToString::to_string);
+                recordings.chain([case.to_string()]).collect()
+            }
+            What::CaseApproved { case, .. } | What::CaseClosed { case } => vec![case.to_string()],
+            What::Opening {
+                case, recording, ..
+            }
+            | What::Opened {
+                case, recording, ..
+            }
+            | What::OpeningFailed {
+                case, recording, ..
+            } => vec![case.to_string(), recording.to_string()],
+            What::TenantMade { .. }
+            | What::OfficerAdded { .. }
+            | What::SealingKeyInstalled { .. }
+            | What::SharesReplaced { .. }
+            | What::IntakeRotated { .. }
+            | What::NoticePublished { .. }
+            | What::LogAdopted { .. }
+            | What::OfficerSignedIn { .. }
+            | What::SignInsRefused { .. }
+            | What::PassphraseRefused { .. }
+            | What::Relay { .. } => Vec::new(),
+        }
     }
 
     /// Canonical JSON (RFC 8785 for what stands in events: sorted names, whole numbers) and a

@@ -7,6 +7,10 @@ use proto::{EpochNo, Hash32, RecordingId, TenantId, TrackNo};
 use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+/// A step a minute for two years. An index that asks for more is not a recording's, and would have
+/// whoever checks it count for hours.
+const STEPS_MAX: u32 = 1 << 20;
+
 /// The key of one epoch at some ratchet step. Wiped when dropped; shows nothing.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct EpochKey {
@@ -40,6 +44,9 @@ impl EpochKey {
 
     /// The key of `step`, which never lies behind: parts are opened in order.
     pub fn at_step(&mut self, step: u32) -> Option<&[u8; 32]> {
+        if step > STEPS_MAX {
+            return None;
+        }
         while self.step < step {
             self.bytes = mac(&self.bytes, &[b"ratchet"])?;
             self.step += 1;
@@ -75,4 +82,17 @@ fn mac(key: &[u8; 32], pieces: &[&[u8]]) -> Option<[u8; 32]> {
         mac.update(piece);
     }
     Some(mac.finalize().into_bytes().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_that_no_recording_reaches_is_not_counted_to() {
+        let mut key = EpochKey::from_bytes(&[1; 32]).unwrap();
+        assert!(key.at_step(STEPS_MAX + 1).is_none());
+        assert_eq!(key.step, 0);
+        assert!(key.at_step(1).is_some());
+    }
 }

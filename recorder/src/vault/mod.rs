@@ -18,6 +18,7 @@ use std::path::Path as FilePath;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use nix::unistd::{AccessFlags, access};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _};
@@ -56,7 +57,9 @@ impl Vault {
     pub fn open(folder: &FilePath) -> Result<Self, VaultError> {
         let failed = |reason: String| VaultError::Folder {
             folder: folder.display().to_string(),
-            reason,
+            reason: format!(
+                "{reason}: correct `folder` under [vault], or let the recorder's user read and write there"
+            ),
         };
         // Never for everyone; whether for the group, the umask says.
         std::fs::DirBuilder::new()
@@ -64,6 +67,11 @@ impl Vault {
             .mode(0o770)
             .create(folder)
             .map_err(|e| failed(e.to_string()))?;
+        access(
+            folder,
+            AccessFlags::R_OK | AccessFlags::W_OK | AccessFlags::X_OK,
+        )
+        .map_err(|e| failed(e.desc().to_owned()))?;
         let store = LocalFileSystem::new_with_prefix(folder)
             .map_err(|e| failed(e.to_string()))?
             .with_fsync(true);

@@ -58,6 +58,38 @@ async fn a_transcript_with_other_words_is_found_though_its_checksums_were_made_t
 }
 
 #[tokio::test]
+async fn on_the_page_nothing_that_was_typed_turns_a_line_around_or_hides() {
+    let turning = "\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}\u{200e}\u{200f}\u{61c}";
+    let hiding = "\0\u{7}\u{8}\r\u{1b}\u{7f}\u{9b}\u{ad}\u{200b}\u{2028}\u{2060}\u{feff}\u{e0041}";
+    let harmless =
+        "two\nlines, \u{5e9}\u{5dc}\u{5d5}\u{5dd}, \u{1f469}\u{200d}\u{1f4bb}, typed: U+202E";
+    let (house, talk) = kept(&[turning, hiding, harmless, "pay \u{202e}001\u{202c} francs"]).await;
+    let (bundle, _) = house.export(talk.recording).await;
+    let files = unpack(&bundle);
+    let page = text(&files, "data/transcript.html");
+    for c in turning.chars().chain(hiding.chars()) {
+        let sign = format!("<code>U+{:04X}</code>", u32::from(c));
+        assert!(page.contains(&sign), "{sign} is not named");
+        assert!(!page.contains(c), "{sign} takes effect");
+    }
+    assert!(
+        page.contains(&format!("dir=\"auto\">{harmless}</p>")),
+        "{page}"
+    );
+    assert!(page.contains("pay <code>U+202E</code>001<code>U+202C</code> francs"));
+    // The lines keep what was typed, and the check writes the page again from the sealed parts.
+    let lines = text(&files, "data/transcript.jsonl");
+    assert!(lines.contains("pay \u{202e}001\u{202c} francs"));
+    assert!(verify::bundle(bundle.as_slice(), None).await.is_good());
+    let let_loose = forged(&house, &bundle, "data/transcript.html", &|text| {
+        text.replace("<code>U+202E</code>001", "\u{202e}001")
+    })
+    .await;
+    assert_eq!(let_loose.len(), 1, "{let_loose:?}");
+    assert!(let_loose[0].starts_with("transcript.html: is not the page"));
+}
+
+#[tokio::test]
 async fn words_are_compared_with_the_sealed_parts_though_the_recorder_itself_signs_other_ones() {
     let (house, talk) = kept(TEXTS).await;
     let (bundle, _) = house.export(talk.recording).await;
@@ -288,7 +320,10 @@ async fn forged(
 }
 
 /// Makes every checksum and the recorder's own statement fit, as only it can.
-async fn signed_again(house: &House, mut files: BTreeMap<String, Vec<u8>>) -> Vec<String> {
+pub(crate) async fn signed_again(
+    house: &House,
+    mut files: BTreeMap<String, Vec<u8>>,
+) -> Vec<String> {
     fit_checksums(&mut files);
     let list = &files[&format!("{}/manifest-sha256.txt", root(&files))];
     let payload = Hash32::of(list);
@@ -310,19 +345,27 @@ fn lines_without(text: &str, mark: &str) -> String {
     kept.join("\n") + "\n"
 }
 
-fn root(files: &BTreeMap<String, Vec<u8>>) -> String {
+pub(crate) fn root(files: &BTreeMap<String, Vec<u8>>) -> String {
     let first = files.keys().next().unwrap();
     first.split('/').next().unwrap().to_owned()
 }
 
-fn change(files: &mut BTreeMap<String, Vec<u8>>, file: &str, forge: impl Fn(String) -> String) {
+pub(crate) fn text(files: &BTreeMap<String, Vec<u8>>, file: &str) -> String {
     let name = format!("{}/{file}", root(files));
-    let text = String::from_utf8(files[&name].clone()).unwrap();
-    files.insert(name, forge(text).into_bytes());
+    String::from_utf8(files[&name].clone()).unwrap()
+}
+
+pub(crate) fn change(
+    files: &mut BTreeMap<String, Vec<u8>>,
+    file: &str,
+    forge: impl Fn(String) -> String,
+) {
+    let forged = forge(text(files, file));
+    files.insert(format!("{}/{file}", root(files)), forged.into_bytes());
 }
 
 /// Makes both lists of checksums fit what is there.
-fn fit_checksums(files: &mut BTreeMap<String, Vec<u8>>) {
+pub(crate) fn fit_checksums(files: &mut BTreeMap<String, Vec<u8>>) {
     let root = root(files);
     for (list, payload) in [
         ("manifest-sha256.txt", true),
@@ -357,7 +400,7 @@ async fn another_recorders_key_is_told_from_the_one_that_was_given() {
     );
 }
 
-fn unpack(bundle: &[u8]) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn unpack(bundle: &[u8]) -> BTreeMap<String, Vec<u8>> {
     let mut out = BTreeMap::new();
     for entry in tar::Archive::new(bundle).entries().unwrap() {
         let mut entry = entry.unwrap();
@@ -371,7 +414,7 @@ fn unpack(bundle: &[u8]) -> BTreeMap<String, Vec<u8>> {
     out
 }
 
-fn pack(files: &BTreeMap<String, Vec<u8>>) -> Vec<u8> {
+pub(crate) fn pack(files: &BTreeMap<String, Vec<u8>>) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     for (name, bytes) in files {
         let mut header = tar::Header::new_gnu();

@@ -7,27 +7,32 @@ use std::sync::Arc;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
 use axum::response::Response;
+use proto::Hash32;
+use proto::dsse::Envelope;
+use proto::notice::Modality;
+use recorder::vault::placement::Placement;
 use recorder::{Recorder, console};
+use store::NewSite;
 use tower::ServiceExt as _;
 
 use crate::house::{House, Talk, clock};
 
 /// A browser of one person: their cookie, the console's origin.
-struct Visit {
+pub(crate) struct Visit {
     router: axum::Router,
-    cookie: Option<String>,
+    pub(crate) cookie: Option<String>,
 }
 
-struct Seen {
-    status: StatusCode,
-    location: String,
-    text: String,
+pub(crate) struct Seen {
+    pub(crate) status: StatusCode,
+    pub(crate) location: String,
+    pub(crate) text: String,
 }
 
 const ORIGIN: &str = "http://console.localhost:8081";
 
 impl Visit {
-    async fn of(house: &House) -> Self {
+    pub(crate) async fn of(house: &House) -> Self {
         // Its own view of the same data, as after a restart.
         let recorder = Recorder::open(house.recorder.config.clone(), clock(&house.time))
             .await
@@ -35,7 +40,7 @@ impl Visit {
         Self::to(console::router(Arc::new(recorder)))
     }
 
-    fn to(router: axum::Router) -> Self {
+    pub(crate) fn to(router: axum::Router) -> Self {
         Self {
             router,
             cookie: None,
@@ -54,7 +59,7 @@ impl Visit {
         visit
     }
 
-    async fn sign_in(&mut self, client: &str, name: &str, password: &str) -> Seen {
+    pub(crate) async fn sign_in(&mut self, client: &str, name: &str, password: &str) -> Seen {
         let body = format!(
             "client={client}&name={name}&password={}",
             password.replace(' ', "+")
@@ -62,7 +67,7 @@ impl Visit {
         self.post("/sign-in", &body).await
     }
 
-    async fn get(&mut self, address: &str) -> Seen {
+    pub(crate) async fn get(&mut self, address: &str) -> Seen {
         let request = Request::get(address);
         self.go(request.body(Body::empty())).await
     }
@@ -248,6 +253,51 @@ async fn a_search_finds_by_site_agent_session_and_day_and_says_what_it_cannot_re
 }
 
 #[tokio::test]
+async fn a_recordings_manifest_goes_by_the_hash_that_the_log_and_the_placement_have() {
+    let (house, talk, router) = one_session().await;
+    let file = |name: &str| {
+        let bytes = std::fs::read(house.vault_folder(talk.recording).join(name)).unwrap();
+        serde_json::from_slice::<Envelope>(&bytes).unwrap()
+    };
+    let placement: Placement = file("placement.dsse.json").payload_unverified().unwrap();
+    let manifest = Hash32::of(&file("manifest.dsse.json").payload);
+    assert_eq!(placement.manifest, manifest);
+    let mut ines = Visit::signed_in(&router, "ines").await;
+    let page = ines.get(&format!("/recordings/{}", talk.recording)).await;
+    let grouped: Vec<String> = manifest
+        .to_string()
+        .as_bytes()
+        .chunks(8)
+        .map(|eight| String::from_utf8_lossy(eight).into_owned())
+        .collect();
+    let shown = format!(
+        "<dt>Manifest, SHA-256</dt><dd><code>{}</code>",
+        grouped.join(" ")
+    );
+    assert!(page.text.contains(&shown), "{}", page.text);
+}
+
+#[tokio::test]
+async fn ways_of_talking_that_no_site_offers_are_not_offered_to_search_by() {
+    let (house, _, router) = one_session().await;
+    let mut ines = Visit::signed_in(&router, "ines").await;
+    let page = ines.get("/").await.text;
+    assert!(page.contains("name=\"agent\"") && !page.contains("name=\"modality\""));
+    let tenant = house.recorder.tenant("alpine").await.unwrap();
+    let site = tenant.site(house.site).await.unwrap().unwrap();
+    let calls = NewSite {
+        id: site.id,
+        name: site.name,
+        accent: site.accent,
+        origins: site.origins,
+        modalities: vec![Modality::Chat, Modality::Audio],
+    };
+    tenant.put_site(&calls).await.unwrap();
+    let page = ines.get("/").await.text;
+    assert!(page.contains("value=\"audio\"") && !page.contains("value=\"video\""));
+}
+
+#[tokio::test]
 async fn what_somebody_wrote_into_a_case_is_shown_as_text() {
     let (_house, talk, router) = one_session().await;
     let mut ines = Visit::signed_in(&router, "ines").await;
@@ -302,6 +352,7 @@ async fn the_log_page_says_so_when_an_entry_was_erased_and_when_the_tree_does_no
         salt: [0; 32],
         event: b"{}".to_vec(),
         leaf: proto::Hash32::ZERO,
+        subjects: Vec::new(),
     };
     house.tenant.append_log(&entry).await.unwrap();
     let seen = ines.get("/log?check=yes").await;
@@ -358,15 +409,22 @@ async fn an_agents_session_and_another_clients_name_open_nothing_here() {
         (mine, other.id(), 0, false),
         (mine, house.tenant.id(), 1, false),
     ] {
-        house.tenant.end_staff_session(&token.hash()).await.unwrap();
+        let session = house
+            .recorder
+            .keys
+            .session(house.tenant.id(), staff, &token);
+        house.tenant.end_staff_session(&session).await.unwrap();
         house
             .tenant
-            .begin_staff_session(&token.hash(), staff, expires)
+            .begin_staff_session(&session, staff, expires)
             .await
             .unwrap();
         house.advance(hour * 3_600_000);
         let mut visit = Visit::to(router.clone());
-        visit.cookie = Some(format!("__Host-console={tenant}.{}", token.expose()));
+        visit.cookie = Some(format!(
+            "__Host-console={tenant}.{staff}.{}",
+            token.expose()
+        ));
         let seen = visit.get(&format!("/recordings/{}", talk.recording)).await;
         let status = if opens {
             StatusCode::OK

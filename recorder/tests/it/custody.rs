@@ -47,7 +47,7 @@ async fn every_file_and_one_officers_secret_open_nothing_and_two_officers_open()
     ));
     // … with their secret tried on the other officer's key …
     let other = cases::approve(&thief, &tenant, case, omar.0, &ines.1).await;
-    assert!(matches!(other, Err(Error::Officer(_))));
+    assert!(matches!(other, Err(Error::WrongPassphrase { .. })));
     // … and behind every check: their share alone makes no key, whatever number it is given.
     let key = custody::verified_keys(&tenant).await.unwrap()[0].clone();
     let unlocked = custody::unlock(&thief, &tenant, ines.0, &ines.1)
@@ -295,7 +295,7 @@ fn files(folder: &std::path::Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
     out
 }
 
-fn find(folder: &std::path::Path, name: &str) -> std::path::PathBuf {
+pub(crate) fn find(folder: &std::path::Path, name: &str) -> std::path::PathBuf {
     files(folder)
         .into_iter()
         .map(|(path, _)| path)
@@ -303,7 +303,7 @@ fn find(folder: &std::path::Path, name: &str) -> std::path::PathBuf {
         .unwrap()
 }
 
-async fn run_sql(database: &std::path::Path, sql: &str) {
+pub(crate) async fn run_sql(database: &std::path::Path, sql: &str) {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(database);
     let mut connection = <sqlx::SqliteConnection as sqlx::Connection>::connect_with(&options)
         .await

@@ -163,8 +163,9 @@ async fn a_part_moved_to_another_place_does_not_open_even_with_a_forged_index_an
 }
 
 #[tokio::test]
-async fn an_altered_manifest_is_not_believed() {
+async fn an_altered_manifest_is_not_believed_and_one_out_of_a_bundle_takes_its_place() {
     let (house, talk) = kept(TEXTS).await;
+    let (bundle, _) = house.export(talk.recording).await;
     alter(&house, &talk, "manifest.dsse.json", |bytes| {
         let text = String::from_utf8(bytes.clone()).unwrap();
         let mut envelope: proto::dsse::Envelope = serde_json::from_str(&text).unwrap();
@@ -178,11 +179,23 @@ async fn an_altered_manifest_is_not_believed() {
     house.approve(case, 1).await;
     let size = house.tenant.log_size().await.unwrap();
     let refused = house.export_under(case, talk.recording).await.unwrap_err();
+    let row = house.tenant.recording(talk.recording).await.unwrap();
+    let kept = row.unwrap().manifest.unwrap();
     assert_eq!(
         refused.to_string(),
-        "nothing can be opened: manifest: is not signed by a node that the recorder has certified"
+        format!(
+            "nothing can be opened: manifest: is not signed by a node that the recorder has certified; put back the manifest.dsse.json that was kept, from a copy of the vault or an earlier bundle: the file's SHA-256 is {kept}"
+        )
     );
     assert_eq!(house.tenant.log_size().await.unwrap(), size);
+
+    let files = crate::bundle::unpack(&bundle);
+    let before = crate::bundle::text(&files, "data/manifest.dsse.json");
+    assert_eq!(Hash32::of(before.as_bytes()), kept);
+    alter(&house, &talk, "manifest.dsse.json", |bytes| {
+        *bytes = before.into_bytes();
+    });
+    assert_eq!(opened(&house, &talk).await, (vec![], [4, 4]));
 }
 
 #[tokio::test]

@@ -11,8 +11,8 @@ use recorder::inspect::{Source, ack};
 use recorder::intake::{close, rotate};
 use recorder::vault::placement::Placement;
 use recorder::vault::{MANIFEST, PLACEMENT};
-use seal::manifest::Manifest;
-use seal::spool::SpoolConfig;
+use seal::manifest::{Cause, Gap, Manifest};
+use seal::spool::{Record, RecordedGap, SpoolConfig};
 
 use crate::custody::copy;
 use crate::house::House;
@@ -104,9 +104,7 @@ async fn check_kept(house: &mut House, recordings: &BTreeSet<RecordingId>) {
     let expected: BTreeSet<String> = recordings.iter().map(|id| format!("kept-{id}")).collect();
     assert_eq!(kept.len(), recordings.len());
     assert_eq!(kept.into_iter().collect::<BTreeSet<_>>(), expected);
-    let checked = recorder::log::verify(&house.tenant, &house.recorder.public())
-        .await
-        .unwrap();
+    let checked = house.recorder.log.verify(&house.tenant).await.unwrap();
     assert!(checked.wrong.is_empty(), "{:?}", checked.wrong);
     for id in recordings {
         let row = house.tenant.recording(*id).await.unwrap().unwrap();
@@ -244,6 +242,15 @@ async fn a_recording_whose_node_is_gone_is_closed_as_truncated_and_opens() {
     let mut house = House::new().await;
     let mut talk = house.begin().await;
     talk.say(&house, "are you there").await;
+    // The relay was restarted once before it was gone.
+    let started = talk.manifest(&house).started;
+    let gap = Gap::within(started, started.plus(5_500), Cause::Restart);
+    let recorded = Record::Gap(RecordedGap {
+        tenant: house.tenant.id(),
+        recording: talk.recording,
+        gap: gap.clone(),
+    });
+    house.spool().append(&[recorded]).await.unwrap();
     let pass = house.intake().await;
     assert_eq!(pass.live, 1);
     let findings = close::close(&house.recorder, &mut house.intake, talk.recording)
@@ -258,11 +265,49 @@ async fn a_recording_whose_node_is_gone_is_closed_as_truncated_and_opens() {
         places.iter().map(|p| (p.track, p.seq)).collect::<Vec<_>>(),
         [(1, 1), (2, 2)]
     );
+    assert_eq!(manifest.gaps, [gap]);
     let (bundle, exported) = house.export(talk.recording).await;
     assert!(exported.damage.is_empty(), "{:?}", exported.damage);
     let report = recorder::bundle::verify::bundle(bundle.as_slice(), None).await;
     assert!(report.is_good(), "{:?}", report.wrong);
+    let told = report.good.iter().filter(|line| {
+        line.starts_with("not recorded: ") && line.ends_with("Z: the relay stopped")
+    });
+    assert_eq!(told.count(), 1, "{:?}", report.good);
     assert_eq!(house.intake().await.live, 0);
+}
+
+#[tokio::test]
+async fn a_closing_that_was_cut_short_is_taken_up_with_the_manifest_that_the_log_names() {
+    let mut house = House::new().await;
+    let mut talk = house.begin().await;
+    talk.say(&house, "are you there").await;
+    house.intake().await;
+    let open = house.tenant.recording(talk.recording).await.unwrap();
+    close::close(&house.recorder, &mut house.intake, talk.recording)
+        .await
+        .unwrap();
+    let (logged, _) = statements(&house, talk.recording).await;
+    // As a kill between the log's entry and the row leaves it; then the relay says that it was away.
+    house.tenant.put_recording(&open.unwrap()).await.unwrap();
+    let gap = Gap::within(logged.started, logged.started.plus(5_500), Cause::Restart);
+    let recorded = Record::Gap(RecordedGap {
+        tenant: house.tenant.id(),
+        recording: talk.recording,
+        gap,
+    });
+    house.spool().append(&[recorded]).await.unwrap();
+    house.restart_recorder().await;
+    assert_eq!(house.intake().await.live, 1);
+    close::close(&house.recorder, &mut house.intake, talk.recording)
+        .await
+        .unwrap();
+    let (manifest, _) = statements(&house, talk.recording).await;
+    assert_eq!(manifest, logged);
+    let (bundle, exported) = house.export(talk.recording).await;
+    assert!(exported.damage.is_empty(), "{:?}", exported.damage);
+    let report = recorder::bundle::verify::bundle(bundle.as_slice(), None).await;
+    assert!(report.is_good(), "{:?}", report.wrong);
 }
 
 #[tokio::test]

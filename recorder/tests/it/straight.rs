@@ -52,8 +52,6 @@ async fn what_was_said_is_found_by_metadata_opened_by_two_and_checked_by_a_stran
         texts,
         ["My card was declined", "Let me look", "Danke, Grüezi 👋"]
     );
-    let checked = recorder::log::verify(&house.tenant, &house.recorder.public())
-        .await
-        .unwrap();
+    let checked = house.recorder.log.verify(&house.tenant).await.unwrap();
     assert!(checked.wrong.is_empty(), "{:?}", checked.wrong);
 }

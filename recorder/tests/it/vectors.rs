@@ -1,13 +1,17 @@
 //! The opener against the published vectors of `fixtures/seal`, which Google's Tink made and opens.
 
 use data_encoding::HEXLOWER;
-use proto::{Hash32, RecordingId, TenantId};
+use proto::{CaseId, Hash32, Millis, RecordingId, TenantId};
+use recorder::entropy::system;
 use recorder::keys::PrivateKey;
+use recorder::log::announced::Announcement;
 use recorder::open::key::EpochKey;
 use recorder::open::tink::{self, TinkError};
-use recorder::open::unwrap;
+use recorder::open::unwrap::{self, UnwrapError};
 use seal::{Recipient, WrapInfo};
 use serde_json::Value;
+
+use crate::house::House;
 
 fn vectors(name: &str) -> Value {
     let path = format!("{}/../fixtures/seal/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -55,8 +59,20 @@ fn published_parts_open_and_no_altered_or_cut_one_does() {
     }
 }
 
-#[test]
-fn published_wraps_give_their_data_key() {
+#[tokio::test]
+async fn published_wraps_give_their_data_key_once_the_log_holds_the_opening() {
+    let house = House::new().await;
+    let announce = async |recording| {
+        let opening = Announcement {
+            case: CaseId::random(&mut system()),
+            recording,
+            officers: &[],
+            purpose: "open",
+        };
+        let (log, rng) = (&house.recorder.log, &mut system());
+        let announced = log.announce(&house.tenant, opening, Millis(1), rng).await;
+        announced.unwrap()
+    };
     let all = vectors("wrap.json");
     let generation = u32::try_from(all["intake_generation"].as_u64().unwrap()).unwrap();
     let intake = PrivateKey::from_bytes(&hex(&all["intake_private_key"])).unwrap();
@@ -76,12 +92,20 @@ fn published_wraps_give_their_data_key() {
             .parse()
             .unwrap();
         let inner = unwrap::intake(&hex(&wrap["kept_wrap"]), &info, generation, &intake).unwrap();
-        let mut opened = unwrap::tenant(&inner, &info, &key, &commitment).unwrap();
+        let announced = announce(info.recording).await;
+        let open =
+            |announced, info, commitment| unwrap::tenant(announced, &inner, info, &key, commitment);
+        let mut opened = open(&announced, &info, &commitment).unwrap();
         assert_eq!(opened.at_step(0).unwrap().to_vec(), hex(&all["data_key"]));
         let elsewhere = WrapInfo { track: 2, ..info };
         assert!(unwrap::intake(&hex(&wrap["kept_wrap"]), &elsewhere, generation, &intake).is_err());
-        assert!(unwrap::tenant(&inner, &elsewhere, &key, &commitment).is_err());
-        assert!(unwrap::tenant(&inner, &info, &key, &Hash32::ZERO).is_err());
+        assert!(open(&announced, &elsewhere, &commitment).is_err());
+        assert!(open(&announced, &info, &Hash32::ZERO).is_err());
+        let of_another = announce(RecordingId::random(&mut system())).await;
+        assert_eq!(
+            open(&of_another, &info, &commitment).unwrap_err(),
+            UnwrapError::Announced
+        );
     }
 }
 

@@ -9,7 +9,7 @@ mod upkeep;
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +27,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::front::Front;
 use crate::http::service::Hosts;
+use crate::room::alive::{Alive, Stopped};
 use crate::room::driver::Means;
 use crate::room::facts::{House, Node};
 use crate::room::journal::Journal;
@@ -73,6 +74,22 @@ impl Ready {
     /// Whether the port is free; it is not kept.
     pub async fn check_port(&self) -> Result<()> {
         listener::bind(&self.config.listen).await.map(drop)
+    }
+
+    /// Whether this node's part of the spool can be made and written, and no other relay has it.
+    pub async fn check_spool(&self) -> Result<()> {
+        let folder = spool_folder(&self.config, &self.node)?;
+        let shown = folder.display().to_string();
+        let tried = tokio::task::spawn_blocking(move || {
+            let _held = held(&folder, Disk::open)?;
+            let probe = folder.join("check");
+            std::fs::write(&probe, b"spool")?;
+            std::fs::remove_file(probe)?;
+            anyhow::Ok(())
+        });
+        tried
+            .await?
+            .with_context(|| format!("[spool] directory: {shown} cannot be written"))
     }
 
     /// One line for each tenant: whether its recordings can be sealed.
@@ -123,23 +140,33 @@ pub async fn build_on<F: SpoolFiles>(
     let tls = listener::tls(&config.listen)?;
     let listener = listener::bind(&config.listen).await?;
     let address = listener.local_addr()?;
-    let (spool, recovered) = open_spool(&config, &node, files).await?;
+    let spooled = open_spool(&config, &node, files).await?;
+    let spool = spooled.spool;
 
     let shutdown = Shutdown::new();
     let after_end_ms = i64::from(config.session.after_end_minutes) * 60_000;
+    let journal = Journal::new(spool.clone());
+    let keyring = Arc::new(Keyring::new(
+        store.clone(),
+        config.node.recorder_key,
+        Some(journal.clone()),
+    ));
     let means = Means {
         lobby: Arc::new(Lobby::default()),
-        spool: spool.clone(),
-        journal: Journal::new(spool),
+        spool,
+        journal,
+        keyring: Arc::clone(&keyring),
+        alive: Arc::new(spooled.alive),
         clock: clock.clone(),
         after_end_ms,
         shutdown: shutdown.clone(),
     };
-    let journal = Some(means.journal.clone());
-    let keyring = Keyring::new(store.clone(), config.node.recorder_key, journal);
-    let keyring = Arc::new(keyring);
     let house = Arc::new(house(&config, node, after_end_ms));
-    restore::restore(&store, &keyring, &house, &means, recovered)
+    let before = restore::Before {
+        recovered: spooled.recovered,
+        stopped: spooled.stopped,
+    };
+    restore::restore(&store, &keyring, &house, &means, before)
         .await
         .context("sessions of before cannot be taken up again")?;
 
@@ -173,17 +200,27 @@ fn house(config: &Config, node: Node, after_end_ms: i64) -> House {
         history_bytes: limits.history_mib << 20,
         people: limits.people,
         join_ms: i64::from(config.session.join_seconds) * 1_000,
+        longest_ms: i64::from(config.session.longest_hours) * 3_600_000,
         return_ms: i64::from(config.session.return_minutes) * 60_000,
         after_end_ms,
+        refusals: Arc::default(),
     }
+}
+
+/// The spool, and what the relay before this one left in its folder.
+struct Spooled {
+    spool: Spool,
+    recovered: Recovered,
+    alive: Alive,
+    stopped: Option<Stopped>,
 }
 
 async fn open_spool<F: SpoolFiles>(
     config: &Config,
     node: &Node,
     files: impl FnOnce(&Path) -> io::Result<F> + Send + 'static,
-) -> Result<(Spool, Recovered)> {
-    let folder = config.spool.directory.join(node.id.to_string());
+) -> Result<Spooled> {
+    let folder = spool_folder(config, node)?;
     let spool = &config.spool;
     let settings = SpoolConfig {
         segment_bytes: spool.segment_mib << 20,
@@ -192,17 +229,34 @@ async fn open_spool<F: SpoolFiles>(
         queue_bytes: spool.queue_mib << 20,
     };
     let shown = folder.display().to_string();
-    std::fs::create_dir_all(&config.spool.directory)
-        .with_context(|| format!("[spool] directory: {shown} cannot be made"))?;
     let opened = tokio::task::spawn_blocking(move || {
-        let files = files(&folder).map_err(|error| match error.kind() {
-            io::ErrorKind::WouldBlock => anyhow::Error::new(SpoolError::InUse),
-            _ => error.into(),
-        })?;
-        Ok::<_, anyhow::Error>(Spool::open(settings, files)?)
+        let files = held(&folder, files)?;
+        let (spool, recovered) = Spool::open(settings, files)?;
+        let (alive, stopped) = Alive::open(&folder)?;
+        Ok::<_, anyhow::Error>(Spooled {
+            spool,
+            recovered,
+            alive,
+            stopped,
+        })
     });
     let opened = opened.await?;
     opened.with_context(|| format!("[spool] directory: {shown} cannot be opened"))
+}
+
+/// This node's part of the spool, in a folder that is there.
+fn spool_folder(config: &Config, node: &Node) -> Result<PathBuf> {
+    let folder = &config.spool.directory;
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("[spool] directory: {} cannot be made", folder.display()))?;
+    Ok(folder.join(node.id.to_string()))
+}
+
+fn held<F>(folder: &Path, files: impl FnOnce(&Path) -> io::Result<F>) -> Result<F> {
+    files(folder).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => SpoolError::InUse.into(),
+        _ => error.into(),
+    })
 }
 
 impl Running {

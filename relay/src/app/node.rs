@@ -84,6 +84,11 @@ pub(super) async fn certified(
     let run = format!("run `recorder node certify {public}`");
     let found = store.control().node_by_key(&public).await?;
     let Some(found) = found else {
+        if store.control().recorder_key().await?.is_none() {
+            bail!(
+                "this node is not certified, and no recorder has set up the rows that [store] url names; correct it, or run `recorder init`, then {run}"
+            );
+        }
         bail!("this node is not certified; {run}");
     };
     let certificate = found

@@ -1,14 +1,17 @@
 //! After a restart: sessions that had not ended are taken up again, from rows and spool.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use anyhow::Result;
 use proto::event::Role;
 use proto::{Millis, RecordingId};
-use seal::spool::{Recovered, RecoveredRecording, Spool, SpoolError};
+use seal::manifest::{Cause, Gap};
+use seal::spool::{Record, RecordedGap, Recovered, RecoveredRecording, Spool, SpoolError};
 use seal::{Part, manifest};
 use store::{Participant as Row, Store, Tenant, UnfinishedSession};
 
+use crate::room::alive::Stopped;
 use crate::room::driver::{self, Means};
 use crate::room::facts::{Facts, House};
 use crate::room::keyring::Keyring;
@@ -16,21 +19,34 @@ use crate::room::person::{Participant, Stage};
 use crate::room::recover::Unfinished;
 use crate::room::state::Room;
 
+/// What the relay before this one left.
+pub(super) struct Before {
+    /// In the spool.
+    pub(super) recovered: Recovered,
+    /// When it last recorded; `None` if it did not say.
+    pub(super) stopped: Option<Stopped>,
+}
+
 /// Takes up what can be taken up, and ends in the rows what ended, or cannot go on.
 pub(super) async fn restore(
     store: &Store,
     keyring: &Keyring,
     house: &Arc<House>,
     means: &Means,
-    mut recovered: Recovered,
+    before: Before,
 ) -> Result<()> {
+    let Before {
+        mut recovered,
+        stopped,
+    } = before;
     for damage in &recovered.damage {
         if damage.tail {
             tracing::info!(place = %damage, "the spool ended in the middle of an append: it was never acknowledged");
         } else {
-            tracing::error!(place = %damage, "the spool is damaged");
+            tracing::error!(place = %damage, "the spool is damaged: what stood there may have been acknowledged");
         }
     }
+    let mut owed = gaps(means, &mut recovered, stopped).await;
     let mut taken_up = 0_u32;
     for tenant in store.tenants().await? {
         let names: Vec<_> = tenant.staff().await?;
@@ -39,6 +55,12 @@ pub(super) async fn restore(
                 .session
                 .recording
                 .and_then(|id: RecordingId| recovered.recordings.remove(&id));
+            let owed = session
+                .session
+                .recording
+                .and_then(|id| owed.remove(&id))
+                .into_iter()
+                .collect();
             let one = One {
                 tenant: &tenant,
                 keyring,
@@ -50,7 +72,7 @@ pub(super) async fn restore(
                 let staff = names.iter().find(|staff| Some(staff.id) == row.staff);
                 staff.map(|staff| staff.name.clone()).unwrap_or_default()
             };
-            if one.take_up(session, recording, &name_of).await? {
+            if one.take_up(session, recording, owed, &name_of).await? {
                 taken_up += 1;
             }
         }
@@ -60,6 +82,49 @@ pub(super) async fn restore(
         "sessions of before were taken up again"
     );
     Ok(())
+}
+
+/// Nothing was recorded from when the relay before this one stopped until now. The spool hears of it
+/// before anybody comes back; where it has no space, with what it has space for first: that is
+/// returned.
+async fn gaps(
+    means: &Means,
+    recovered: &mut Recovered,
+    stopped: Option<Stopped>,
+) -> HashMap<RecordingId, Record> {
+    let now = means.clock.now();
+    let mut records = HashMap::new();
+    for (id, recording) in &mut recovered.recordings {
+        if recording.end.is_some() {
+            continue;
+        }
+        let started = recording.begin.started;
+        let Stopped { at, cause } = stopped.unwrap_or(Stopped {
+            at: started,
+            cause: Cause::Restart,
+        });
+        // What an earlier restart has told already is not told again.
+        let told = recording.gaps.last().map_or(started, |gap| gap.to);
+        let gap = Gap::within(at.max(started).max(told), now, cause);
+        recording.gaps.push(gap.clone());
+        let gap = RecordedGap {
+            tenant: recording.begin.tenant,
+            recording: *id,
+            gap,
+        };
+        records.insert(*id, Record::Gap(gap));
+    }
+    if records.is_empty() {
+        return records;
+    }
+    let all: Vec<Record> = records.values().cloned().collect();
+    match means.spool.append(&all).await {
+        Ok(_) => HashMap::new(),
+        Err(error) => {
+            tracing::warn!(%error, "the gap of the restart is not in the spool yet");
+            records
+        }
+    }
 }
 
 struct One<'a> {
@@ -73,11 +138,15 @@ struct One<'a> {
 impl One<'_> {
     async fn take_up(
         &self,
-        session: UnfinishedSession,
+        mut session: UnfinishedSession,
         recording: Option<RecoveredRecording>,
+        owed: Vec<Record>,
         name_of: &(dyn Fn(&Row) -> String + Sync),
     ) -> Result<bool> {
         let id = session.session.id;
+        if let Some(recording) = &recording {
+            self.left(&mut session, recording).await?;
+        }
         // Nothing recorded, nobody ever joined, or ended already: there is nothing to go on with.
         let Some(recording) = recording.filter(|recording| recording.end.is_none()) else {
             self.end(&session).await?;
@@ -107,6 +176,7 @@ impl One<'_> {
                 recording,
                 parts,
                 target,
+                owed,
             },
         );
         match room {
@@ -124,6 +194,21 @@ impl One<'_> {
                 Ok(false)
             }
         }
+    }
+
+    /// Puts the rows right of those who the spool says have left.
+    async fn left(
+        &self,
+        session: &mut UnfinishedSession,
+        recording: &RecoveredRecording,
+    ) -> Result<()> {
+        for row in &mut session.participants {
+            if let (None, Some(at)) = (row.left, recording.left.get(&row.id)) {
+                self.tenant.participant_left(row.id, *at).await?;
+                row.left = Some(*at);
+            }
+        }
+        Ok(())
     }
 
     async fn end(&self, session: &UnfinishedSession) -> Result<()> {
@@ -189,7 +274,7 @@ async fn read(spool: Spool, recording: &RecoveredRecording) -> Result<Vec<Part>>
         let mut parts = Vec::with_capacity(places.len());
         for place in places {
             for record in spool.read(place.at)? {
-                if let seal::spool::Record::Part(part) = record {
+                if let Record::Part(part) = record {
                     parts.push(part);
                 }
             }

@@ -3,16 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
+use proto::Millis;
+use seal::manifest::Cause;
+use seal::spool::{EventKind, SpoolState};
 use store::Tenant;
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
 use crate::http::front::Front;
 use crate::room::driver::Letter;
+use crate::room::journal::About;
 use crate::room::state::Command;
 
 /// How often the spool is told how many sessions are active.
 const WINDOW: Duration = Duration::from_millis(100);
-/// How often those who wait are told how many are before them.
+/// How often it is kept when this node last recorded.
+const ALIVE: Duration = Duration::from_secs(1);
+/// How often those who wait are told how many are before them, and the log what had no line there.
 const QUEUE: Duration = Duration::from_secs(1);
 /// How often keys for new epochs are looked up again.
 const KEYS: Duration = Duration::from_secs(30);
@@ -32,8 +39,34 @@ pub(super) fn start(front: &Arc<Front>) {
                     let active = often.lobby.next_window();
                     often.means.spool.sessions_active(active);
                 }
-                _ = queue.tick() => often.lobby.tell_queue(),
+                _ = queue.tick() => {
+                    often.lobby.tell_queue();
+                    often.house.refusals.sum_up(often.now());
+                    refused_sign_ins(&often, often.now());
+                }
             }
+        }
+    });
+    let telling = Arc::clone(front);
+    front.shutdown.spawn(async move {
+        let mut moments = every(ALIVE);
+        loop {
+            tokio::select! {
+                () = telling.shutdown.begun() => return,
+                _ = moments.tick() => alive(&telling).await,
+            }
+        }
+    });
+    let watching = Arc::clone(front);
+    front.shutdown.spawn(async move {
+        let mut states = watching.means.spool.watch();
+        let has_failed = tokio::select! {
+            () = watching.shutdown.begun() => false,
+            // An error means that there is no spool any more.
+            found = states.wait_for(|state| *state == SpoolState::Failed) => found.is_ok(),
+        };
+        if has_failed {
+            failed(&watching).await;
         }
     });
     // Apart, because a slow store must not hold up the above.
@@ -57,14 +90,41 @@ fn every(period: Duration) -> Interval {
     interval
 }
 
+/// Whoever is silent hears of it too.
+async fn failed(front: &Front) {
+    let spool = &front.means.spool;
+    let cause = spool.failure().unwrap_or_default();
+    tracing::error!(%cause, "the spool has failed: what must be recorded stops");
+    front.means.alive.stops(front.now(), Cause::DiskFailed);
+    alive(front).await;
+    tell_all(front, || Command::SpoolFailed).await;
+}
+
+/// Each room by itself: one that is held up holds up no other. One that has just ended needs no
+/// telling.
+async fn tell_all(front: &Front, command: impl Fn() -> Command) {
+    let rooms = front.lobby.all();
+    let told = rooms
+        .iter()
+        .map(|room| room.mailbox.send(Letter::Command(command())));
+    join_all(told).await;
+}
+
+async fn alive(front: &Front) {
+    let (alive, now) = (Arc::clone(&front.means.alive), front.now());
+    // A disk that hangs holds up nobody else.
+    let _ = tokio::task::spawn_blocking(move || alive.tell(now)).await;
+}
+
 /// Tells every room; what is in flight becomes durable. True if all ended within `patience`.
 pub(super) async fn stop(front: &Front, patience: Duration) -> bool {
     front.shutdown.begin();
-    for room in front.lobby.all() {
-        // A room that has just ended needs no telling.
-        let _ = room.mailbox.send(Letter::Command(Command::ShutDown)).await;
-    }
-    front.shutdown.finish(patience).await
+    let _ = timeout(patience, tell_all(front, || Command::ShutDown)).await;
+    let finished = front.shutdown.finish(patience).await;
+    front.house.refusals.sum_up(Millis(i64::MAX));
+    refused_sign_ins(front, Millis(i64::MAX));
+    alive(front).await;
+    finished
 }
 
 /// Rooms go on with the newest keys; where there are none that are good, with those they have.
@@ -84,6 +144,18 @@ async fn keys(front: &Front) {
                 let _ = room.mailbox.try_send(letter);
             }
         }
+    }
+}
+
+/// For the logs of the clients whose hour is over at `until`.
+fn refused_sign_ins(front: &Front, until: Millis) {
+    for (tenant, count) in front.refused_sign_ins.over(until) {
+        let about = About {
+            count: Some(count),
+            ..About::default()
+        };
+        let kind = EventKind::StaffRefused;
+        front.means.journal.note(tenant, front.now(), kind, about);
     }
 }
 

@@ -11,12 +11,12 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::Config;
+use crate::config::{Config, SAMPLE};
 
 /// What `relay --help` says after the list of verbs.
 const AFTER_HELP: &str = "\
 The first time, in this order:
-  1. Copy relay.sample.toml to relay.toml and set the two origins and the store.
+  1. `relay sample-config > relay.toml`, and set the two origins and the store in it.
   2. `relay node-key` makes this node's signing key and prints its public half.
   3. On the recorder: `recorder key show` prints the key for [node] recorder_key, and
      `recorder node certify <public key>` certifies this node.
@@ -44,13 +44,15 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Prints a commented configuration file.
+    SampleConfig,
     /// Serves until it is told to stop (Ctrl-C, or SIGTERM): sockets are told, then it ends.
     Serve,
     /// Makes this node's signing key if it is missing, and prints its public half.
     ///
     /// Hand the printed line to `recorder node certify`.
     NodeKey,
-    /// Checks configuration, keys, certificate, store and port, and says what is missing.
+    /// Checks configuration, keys, certificate, store, port and spool, and says what is missing.
     Check,
 }
 
@@ -73,6 +75,7 @@ pub fn run(
         }
     };
     let done = match arguments.verb {
+        Verb::SampleConfig => out.write_all(SAMPLE.as_bytes()).map_err(Into::into),
         Verb::Serve => serve::run(&arguments.config, out),
         Verb::NodeKey => node_key::run(&arguments.config, out),
         Verb::Check => check::run(&arguments.config, out),

@@ -8,6 +8,8 @@ use serde::Deserialize;
 pub struct SessionConfig {
     /// Seconds for which a join token is good; at most 60.
     pub join_seconds: u32,
+    /// A session ends after so many hours, whoever is there.
+    pub longest_hours: u32,
     /// A session ends when nobody is there for so many minutes.
     pub return_minutes: u32,
     /// Minutes after the end for which a resume token still answers "ended".
@@ -18,17 +20,21 @@ pub struct SessionConfig {
     pub sign_in_check_seconds: u64,
     /// Sessions that run at the same time.
     pub sessions: usize,
+    /// Of these, sessions of one client: visitors of one site cannot keep out all others'.
+    pub sessions_per_client: usize,
 }
 
 impl Default for SessionConfig {
     fn default() -> Self {
         Self {
             join_seconds: 60,
+            longest_hours: 12,
             return_minutes: 10,
             after_end_minutes: 10,
             staff_hours: 12,
             sign_in_check_seconds: 20,
             sessions: 10_000,
+            sessions_per_client: 5_000,
         }
     }
 }
@@ -38,10 +44,15 @@ impl SessionConfig {
         if !(1..=60).contains(&self.join_seconds) {
             return Err("[session] join_seconds must be between 1 and 60".to_owned());
         }
-        if self.return_minutes == 0 || self.staff_hours == 0 || self.sessions == 0 {
+        let least = [self.longest_hours, self.return_minutes, self.staff_hours];
+        if least.contains(&0) || self.sessions == 0 {
             return Err(
-                "[session] return_minutes, staff_hours and sessions must be at least 1".to_owned(),
+                "[session] longest_hours, return_minutes, staff_hours and sessions must be at least 1"
+                    .to_owned(),
             );
+        }
+        if self.sessions_per_client == 0 {
+            return Err("[session] sessions_per_client must be at least 1".to_owned());
         }
         // What is revoked must end soon.
         if !(1..=60).contains(&self.sign_in_check_seconds) {
@@ -83,7 +94,7 @@ pub struct Limits {
     pub consents_per_minute: u32,
     /// Sockets opened per minute and address.
     pub sockets_per_minute: u32,
-    /// Sign-ins tried per minute and address; six times as many per name.
+    /// Sign-ins tried per minute and address; strangers together have six times as many per name.
     pub sign_ins_per_minute: u32,
 }
 

@@ -19,6 +19,9 @@ pub use node::NodeConfig;
 pub use origin::Origin;
 pub use store::{SpoolConfig, StoreConfig};
 
+/// The commented sample that ships with the program.
+pub const SAMPLE: &str = include_str!("../../relay.sample.toml");
+
 /// All that the file says.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -76,16 +79,16 @@ impl Default for LogConfig {
 pub enum ConfigError {
     /// The file is not there or cannot be read.
     #[error(
-        "{path}: cannot be read: {source}. Copy relay.sample.toml there, or name another file with --config"
+        "{path}: cannot be read: {reason}. `relay sample-config` prints one to begin with; --config names another file"
     )]
     Unreadable {
         /// The file.
         path: String,
-        /// What the system said.
-        source: std::io::Error,
+        /// What the system said. Not `source`: the message holds it already.
+        reason: std::io::Error,
     },
     /// It is not TOML, or has a key or a value that is not known.
-    #[error("{path}: {what}. relay.sample.toml shows every key")]
+    #[error("{path}: {what}. `relay sample-config` shows every key")]
     Malformed {
         /// The file.
         path: String,
@@ -106,9 +109,9 @@ impl Config {
     /// Reads and checks the file at `path`.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let shown = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+        let text = std::fs::read_to_string(path).map_err(|reason| ConfigError::Unreadable {
             path: shown.clone(),
-            source,
+            reason,
         })?;
         let base = path.parent().unwrap_or(Path::new(""));
         Self::parse(&text, &shown, base)

@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use proto::ErrorCode;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::allowance::Ask;
+use super::allowance::{Ask, Whence};
 use super::crowd::Counted;
 use super::front::Front;
 
@@ -53,9 +53,21 @@ impl Caller {
             .allowance
             .take_address(ask, self.address, front.now(), &mut front.rng())
     }
-}
 
-impl Caller {
+    /// Takes one sign-in as `name`.
+    pub(super) fn sign_in(&self, front: &Front, name: &str) -> Result<Whence, ErrorCode> {
+        let (name, now) = (name.as_bytes(), front.now());
+        let allowance = &front.allowance;
+        allowance.sign_in(name, self.address, now, &mut front.rng())
+    }
+
+    /// They have signed in as `name`.
+    pub(super) fn signed_in(&self, front: &Front, name: &str) {
+        let (name, now) = (name.as_bytes(), front.now());
+        let allowance = &front.allowance;
+        allowance.signed_in(name, self.address, now, &mut front.rng());
+    }
+
     /// A socket of theirs, which stays open: counted here unless the listener has done so.
     pub(crate) fn enter(&self, front: &Front) -> Result<Option<Counted>, ErrorCode> {
         if !self.through_proxy {

@@ -46,7 +46,7 @@ pub(super) async fn agree(
     let site = tenant.site(site).await?.ok_or(ErrorCode::NotFound)?;
     let notice = check(&tenant, &site, &request).await?;
     let recorded = request.recording == RecordingChoice::Acknowledged;
-    take_no_more(&front, recorded)?;
+    take_no_more(&front, &tenant, recorded)?;
 
     let answer = begin(&front, &tenant, &site, &notice, request, recorded).await?;
     metrics::counter!(counted::CONSENTS).increment(1);
@@ -85,14 +85,17 @@ async fn check(
     Ok(notice)
 }
 
-fn take_no_more(front: &Front, recorded: bool) -> Result<(), ErrorCode> {
+fn take_no_more(front: &Front, tenant: &Tenant, recorded: bool) -> Result<(), ErrorCode> {
     if front.shutdown.is_begun() {
         return Err(ErrorCode::ShuttingDown);
     }
     if recorded && front.means.spool.state() != SpoolState::Ok {
         return Err(ErrorCode::RecordingUnavailable);
     }
-    if front.lobby.count() >= front.config.session.sessions {
+    let most = &front.config.session;
+    if front.lobby.count() >= most.sessions
+        || front.lobby.count_of(tenant.id()) >= most.sessions_per_client
+    {
         return Err(ErrorCode::Overloaded);
     }
     Ok(())
@@ -213,7 +216,7 @@ fn visitor(
 }
 
 /// The first resume token is stored here, at the gate, so that joining writes no row. The join
-/// token itself lives in memory, and is spent there.
+/// token itself lives in memory, and goes with the relay.
 pub(super) async fn put_resume(
     front: &Front,
     tenant: &Tenant,

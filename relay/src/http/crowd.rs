@@ -1,5 +1,6 @@
-//! How many connections each address has open. An address counts as its HMAC under a key that lives
-//! in this process's memory, and no longer than a connection of it is open.
+//! How many connections each address has open, and each wider network that it is of. An address
+//! counts as its HMAC (see [`super::prefix`]) under a key that lives in this process's memory, and no
+//! longer than a connection of it is open.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -8,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use super::allowance::{Hashed, hashed};
+use super::prefix::{Hashed, counted_as};
 
 /// Counts open connections by address.
 #[derive(Debug)]
@@ -22,7 +23,7 @@ pub struct Crowd {
 #[derive(Debug)]
 pub struct Counted {
     crowd: Arc<Crowd>,
-    whose: Hashed,
+    whose: Vec<Hashed>,
 }
 
 impl Crowd {
@@ -39,13 +40,19 @@ impl Crowd {
 
     /// One more connection of `address`; `None` if it has enough.
     pub fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Counted> {
-        let whose = hashed(&self.key, address);
+        let counted = counted_as(&self.key, address);
         let mut open = self.lock();
-        let count = open.entry(whose).or_default();
-        if *count >= self.most {
+        let has_enough = |(whose, times): &(Hashed, u32)| {
+            let most = self.most.saturating_mul(*times as usize);
+            open.get(whose).is_some_and(|count| *count >= most)
+        };
+        if self.most == 0 || counted.iter().any(has_enough) {
             return None;
         }
-        *count += 1;
+        let whose: Vec<_> = counted.into_iter().map(|(whose, _)| whose).collect();
+        for whose in &whose {
+            *open.entry(*whose).or_default() += 1;
+        }
         Some(Counted {
             crowd: Arc::clone(self),
             whose,
@@ -60,10 +67,12 @@ impl Crowd {
 impl Drop for Counted {
     fn drop(&mut self) {
         let mut open = self.crowd.lock();
-        if let Some(count) = open.get_mut(&self.whose) {
-            *count -= 1;
-            if *count == 0 {
-                open.remove(&self.whose);
+        for whose in &self.whose {
+            if let Some(count) = open.get_mut(whose) {
+                *count -= 1;
+                if *count == 0 {
+                    open.remove(whose);
+                }
             }
         }
     }
@@ -87,6 +96,19 @@ mod tests {
         drop(first);
         assert!(enter("2001:db8::3").is_some());
         drop((second, other));
+        assert!(crowd.lock().is_empty());
+    }
+    #[test]
+    fn the_64s_of_one_56_have_four_addresses_connections_together() {
+        let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
+        let crowd = Arc::new(Crowd::new(2, &mut rng));
+        let enter = |n: u16| crowd.enter(format!("2001:db8:0:{n:x}::1").parse().unwrap());
+        let mut open: Vec<_> = (0..256).filter_map(enter).collect();
+        assert_eq!(open.len(), 8);
+        assert!(enter(0x0100).is_some(), "another /56");
+        open.pop();
+        assert!(enter(77).is_some());
+        open.clear();
         assert!(crowd.lock().is_empty());
     }
 }

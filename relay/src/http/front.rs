@@ -9,7 +9,8 @@ use store::{Store, StoreError, Tenant};
 
 use super::allowance::Allowance;
 use super::crowd::Crowd;
-use super::sign_in::Passwords;
+use super::passwords::Passwords;
+use super::refused::RefusedSignIns;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::room::driver::Means;
@@ -44,11 +45,15 @@ pub struct Front {
     pub crowd: Arc<Crowd>,
     /// Checks passwords, a few at a time.
     pub passwords: Passwords,
+    /// Those that were refused, for the clients' logs.
+    pub refused_sign_ins: RefusedSignIns,
     tickets: Mutex<Tickets>,
 }
 
 /// Join tokens that may be out at once.
 const TICKETS: usize = 50_000;
+/// Of these, one client's.
+const TICKETS_SHARE: usize = TICKETS / 4;
 
 impl Front {
     /// Puts it together.
@@ -69,7 +74,8 @@ impl Front {
             clock: means.clock.clone(),
             shutdown: means.shutdown.clone(),
             passwords: Passwords::new(),
-            tickets: Mutex::new(Tickets::new(TICKETS)),
+            refused_sign_ins: RefusedSignIns::default(),
+            tickets: Mutex::new(Tickets::new(TICKETS, TICKETS_SHARE)),
             config,
             store,
             keyring,

@@ -17,9 +17,12 @@ mod frame;
 mod headers;
 mod health;
 mod notice;
+mod passwords;
 mod past;
+mod prefix;
 mod queue;
 mod receipt;
+mod refused;
 mod sign_in;
 mod staff;
 

@@ -24,7 +24,6 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let code = self.0;
         metrics::counter!(crate::telemetry::counted::REFUSED, "code" => code.name()).increment(1);
-        tracing::info!(%code, "a request was refused");
         let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::BAD_REQUEST);
         let body = serde_json::to_vec(&ErrorBody::from(code)).unwrap_or_default();
         let mut response = (status, body).into_response();
@@ -37,6 +36,8 @@ impl IntoResponse for Problem {
         if matches!(code, ErrorCode::RateLimited | ErrorCode::Overloaded) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
         }
+        // For whoever writes the log.
+        response.extensions_mut().insert(self);
         response
     }
 }

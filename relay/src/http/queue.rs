@@ -12,7 +12,7 @@ use futures_util::stream;
 use proto::{StaffId, TenantId};
 use store::StaffRole;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::front::Front;
 use super::problem::Problem;
@@ -20,6 +20,10 @@ use super::staff::OnDuty;
 
 /// Changes that come together are shown together.
 const TOGETHER: Duration = Duration::from_millis(100);
+/// Bytes a second that one desk is sent, where the picture is large.
+const A_SECOND: usize = 64 * 1024;
+/// No desk waits for longer, however large its picture.
+const LONGEST: Duration = Duration::from_secs(5);
 
 /// `GET /api/v1/queue`.
 pub(super) async fn queue(
@@ -41,6 +45,7 @@ pub(super) async fn queue(
         look_again,
         look_at: Instant::now() + look_again,
         first: true,
+        not_before: Instant::now(),
     };
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
     Ok(Sse::new(desk.events())
@@ -58,6 +63,8 @@ struct Desk {
     look_again: Duration,
     look_at: Instant,
     first: bool,
+    /// When the next picture may be sent.
+    not_before: Instant,
 }
 
 /// Counts the desk as open while the stream lives.
@@ -88,24 +95,29 @@ impl Desk {
         }
         let shutdown = self.open.front.shutdown.clone();
         loop {
+            // Before anything else: a busy desk is looked at too.
+            if Instant::now() >= self.look_at {
+                self.look_at = Instant::now() + self.look_again;
+                if !self.still_there().await {
+                    return false;
+                }
+            }
             let changed = tokio::select! {
                 () = shutdown.begun() => return false,
                 changed = timeout_at(self.look_at, self.changes.changed()) => changed,
             };
             match changed {
-                Ok(Ok(())) => {
-                    sleep(TOGETHER).await;
-                    self.changes.mark_unchanged();
-                    return true;
-                }
+                Ok(Ok(())) => {}
                 Ok(Err(_)) => return false,
-                Err(_) => {
-                    self.look_at = Instant::now() + self.look_again;
-                    if !self.still_there().await {
-                        return false;
-                    }
-                }
+                Err(_) => continue,
             }
+            let at = self.not_before.max(Instant::now() + TOGETHER);
+            tokio::select! {
+                () = shutdown.begun() => return false,
+                () = sleep_until(at) => {}
+            }
+            self.changes.mark_unchanged();
+            return true;
         }
     }
 
@@ -119,15 +131,23 @@ impl Desk {
         signed_in == Ok(true)
     }
 
-    fn snapshot(&self) -> Event {
+    fn snapshot(&mut self) -> Event {
         let view = self
             .open
             .front
             .lobby
             .view(self.open.tenant, self.open.staff, &self.colleagues);
         let data = serde_json::to_string(&view).unwrap_or_default();
+        self.not_before = Instant::now() + pause(data.len());
         Event::default().event("queue").data(data)
     }
+}
+
+/// How long after a picture of so many bytes the next one may follow.
+fn pause(bytes: usize) -> Duration {
+    let ms = bytes.saturating_mul(1_000) / A_SECOND;
+    let pause = Duration::from_millis(u64::try_from(ms).unwrap_or(u64::MAX));
+    pause.clamp(TOGETHER, LONGEST)
 }
 
 async fn colleagues(on_duty: &OnDuty) -> store::Result<Vec<(StaffId, String)>> {
@@ -137,4 +157,19 @@ async fn colleagues(on_duty: &OnDuty) -> store::Result<Vec<(StaffId, String)>> {
         .filter(|staff| staff.role == StaffRole::Agent)
         .map(|staff| (staff.id, staff.name))
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_picture_follows_at_once_and_a_large_one_as_its_size_allows() {
+        assert_eq!(pause(0), TOGETHER);
+        assert_eq!(pause(6_000), TOGETHER);
+        // Two hundred who wait.
+        assert_eq!(pause(71_000), Duration::from_millis(1_083));
+        assert_eq!(pause(3_500_000), LONGEST);
+        assert_eq!(pause(usize::MAX), LONGEST);
+    }
 }

@@ -66,6 +66,7 @@ impl Hosts {
 fn finished(host: Host, own: Option<&Origin>, front: &Arc<Front>) -> Router {
     let own: Option<Arc<Origin>> = own.cloned().map(Arc::new);
     let tls = front.config.listen.tls.is_some();
+    let told = Arc::clone(front);
     router(host)
         .fallback(nothing_here)
         .method_not_allowed_fallback(nothing_here)
@@ -74,6 +75,10 @@ fn finished(host: Host, own: Option<&Origin>, front: &Arc<Front>) -> Router {
         .layer(middleware::from_fn(in_time))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::map_response(move |mut response: Response| {
+            if let Some(Problem(code)) = response.extensions().get() {
+                let refusals = &told.house.refusals;
+                refusals.tell(told.now(), *code, None, "a request was refused");
+            }
             harden(response.headers_mut(), tls);
             core::future::ready(response)
         }))

@@ -29,6 +29,7 @@ impl Room {
         if self.facts.recording.is_some() && claim.recording != RecordingChoice::Acknowledged {
             return Err(ErrorCode::RecordingRequired);
         }
+        self.keys_are_fresh(now)?;
         self.has_room(now)?;
         self.taken.retain(|taken| taken.staff != claim.staff);
         self.taken.push(Taken {
@@ -82,7 +83,7 @@ impl Room {
             admitted.consent,
             admitted.name,
         ));
-        let done = self.prepare(self.people.len() - 1, rng);
+        let done = self.prepare(now, self.people.len() - 1, rng);
         self.settle(now);
         done
     }
@@ -109,12 +110,30 @@ impl Room {
             .index_of(join.participant)
             .ok_or(ErrorCode::TokenInvalid)?;
         let roster = self.roster + 1;
+        let fresh = self.keys_are_fresh(now);
         let person = self.people.get_mut(who).ok_or(ErrorCode::Internal)?;
         if person.staff != join.staff {
             return Err(ErrorCode::TokenInvalid);
         }
-        if person.stage != Stage::Admitted {
-            return Err(ErrorCode::TokenUsed);
+        match person.stage {
+            Stage::Admitted => fresh?,
+            // The welcome may have been lost with its socket: nobody has shown that it was not.
+            Stage::In if !person.heard => {
+                self.come_back(
+                    now,
+                    Attaching {
+                        who,
+                        socket,
+                        have: 0,
+                        after: self.last,
+                        resume: join.resume,
+                        first: false,
+                        heard_again: false,
+                    },
+                );
+                return Ok(());
+            }
+            Stage::In | Stage::Left => return Err(ErrorCode::TokenUsed),
         }
         if person.role == Role::Visitor {
             person.name = join.name.unwrap_or_else(|| pseudonym(rng));
@@ -139,7 +158,7 @@ impl Room {
             role,
             name,
         };
-        self.seal_event(who, &event, rng)?;
+        self.seal_event(now, who, &event, rng)?;
         self.take(now, who, What::Joined);
         self.attaching.push(Attaching {
             who,
@@ -197,46 +216,6 @@ impl Room {
         Ok(())
     }
 
-    /// Out of the chat from here on: the last event on their track.
-    pub(super) fn leave(
-        &mut self,
-        now: Millis,
-        who: usize,
-        reason: LeaveReason,
-        rng: &mut impl CryptoRng,
-    ) -> Result<(), ErrorCode> {
-        let event = ChatEvent::Left {
-            n: self.last + 1,
-            at: now,
-            reason,
-        };
-        // The track ends with the session: until then newcomers may need its keys.
-        self.seal_event(who, &event, rng)?;
-        self.take(now, who, What::Left { reason });
-        self.roster += 1;
-        if let Some(person) = self.people.get_mut(who) {
-            person.stage = Stage::Left;
-            if let Some(staff) = person.staff {
-                self.asks.retain(|ask| ask.by != staff);
-            }
-        }
-        self.board.changed = true;
-        Ok(())
-    }
-
-    /// The leaving is durable and told: their socket goes.
-    pub(super) fn has_left(&mut self, who: usize, at: Millis) {
-        let Some(person) = self.people.get_mut(who) else {
-            return;
-        };
-        if let Some(socket) = person.socket.take() {
-            self.effects.push_back(Effect::Close(socket, None));
-        }
-        self.effects
-            .push_back(Effect::Keep(Change::Left(person.id, at.whole_seconds())));
-        self.note(EventKind::AgentLeft, Some(who));
-    }
-
     pub(super) fn resume(&mut self, now: Millis, resume: Resume) {
         let socket = resume.socket;
         if let Err(code) = self.try_resume(now, resume) {
@@ -264,6 +243,27 @@ impl Room {
             person.name = resume.name.unwrap_or_default();
             self.board.changed = true;
         }
+        person.heard = true;
+        let attaching = Attaching {
+            who,
+            socket: resume.socket,
+            have: resume.have,
+            after: self.last,
+            resume: resume.resume,
+            first: false,
+            heard_again,
+        };
+        self.come_back(now, attaching);
+        Ok(())
+    }
+
+    /// Someone who is in comes on another socket: an older one goes.
+    fn come_back(&mut self, now: Millis, attaching: Attaching) {
+        let who = attaching.who;
+        let Some(person) = self.people.get_mut(who) else {
+            return;
+        };
+        person.gone_since = now;
         let older = person.socket.take();
         let earlier = self.attaching.extract_if(.., |other| other.who == who);
         let superseded: Vec<SocketId> = older
@@ -274,19 +274,7 @@ impl Room {
             self.effects
                 .push_back(Effect::Close(socket, Some(ErrorCode::Superseded)));
         }
-        if let Some(person) = self.people.get_mut(who) {
-            person.gone_since = now;
-        }
-        self.attaching.push(Attaching {
-            who,
-            socket: resume.socket,
-            have: resume.have,
-            after: self.last,
-            resume: resume.resume,
-            first: false,
-            heard_again,
-        });
-        Ok(())
+        self.attaching.push(attaching);
     }
 
     /// Lets in everyone whose waiting is over: welcome, what was said, and from here on live.
@@ -304,7 +292,9 @@ impl Room {
     fn attach(&mut self, now: Millis, attaching: Attaching) {
         let Attaching { who, socket, .. } = attaching;
         let joined_now = attaching.first;
-        let Some(person) = self.people.get_mut(who) else {
+        let in_it = |person: &&mut Participant| person.stage == Stage::In;
+        let Some(person) = self.people.get_mut(who).filter(in_it) else {
+            self.effects.push_back(Effect::Close(socket, None));
             return;
         };
         person.socket = Some(socket);

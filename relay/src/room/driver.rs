@@ -8,17 +8,20 @@ use std::time::Duration;
 use getrandom::SysRng;
 use proto::{ErrorCode, Millis, SessionId};
 use rand_core::UnwrapErr;
+use seal::manifest::Cause;
 use seal::spool::{EventKind, Spool, SpoolError};
 use store::Tenant;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, Sleep};
+use tokio::time::{Instant, Sleep, timeout};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use super::alive::Alive;
 use super::append::{Append, Outcome};
 use super::backlog::Backlog;
 use super::effect::{Change, Effect, SocketId};
 use super::journal::{self, About, Journal};
+use super::keyring::Keyring;
 use super::lobby::{Handle, Lobby};
 use super::state::{Admitted, Claim, Claimed, Command, Join, Resume, Room};
 use crate::clock::Clock;
@@ -55,6 +58,9 @@ pub enum Out {
 
 /// Letters that may wait in a mailbox; whoever brings one more waits too.
 const MAILBOX: usize = 64;
+/// How long the store may take to say to which keys a room seals, and when it is asked again.
+const LOOK_UP: Duration = Duration::from_secs(5);
+const LOOK_AGAIN_MS: i64 = 30_000;
 /// How long rows are tried to be written.
 const TRIES: u32 = 5;
 
@@ -67,6 +73,10 @@ pub struct Means {
     pub spool: Spool,
     /// What the tenants' logs must hold.
     pub journal: Journal,
+    /// Finds keys for new epochs.
+    pub keyring: Arc<Keyring>,
+    /// When this node last recorded.
+    pub alive: Arc<Alive>,
     /// The time.
     pub clock: Clock,
     /// For how long resume tokens answer after the end.
@@ -94,6 +104,7 @@ pub fn start(means: &Means, tenant: Tenant, room: Room) -> Handle {
         changes: VecDeque::new(),
         keeping: None,
         window: u64::MAX,
+        look_again: Millis(i64::MIN),
         finished: false,
     };
     means.shutdown.spawn(driver.run(mailbox));
@@ -110,6 +121,8 @@ struct Driver {
     changes: VecDeque<Change>,
     keeping: Option<JoinHandle<()>>,
     window: u64,
+    /// Before then keys that are too old are not looked up again.
+    look_again: Millis,
     finished: bool,
 }
 
@@ -134,6 +147,10 @@ impl Driver {
                 () = kept(&mut self.keeping) => Woken::Kept,
                 () = timer.rings() => Woken::Time,
             };
+            // What is durable is told at once, whatever the store does.
+            if matches!(woken, Woken::Letter(Some(_)) | Woken::Time) {
+                self.look_up_keys().await;
+            }
             let now = self.means.clock.now();
             match woken {
                 Woken::Append(Outcome::Durable) => self.appended(now),
@@ -162,9 +179,33 @@ impl Driver {
         self.means.lobby.remove(self.session);
     }
 
+    /// Where keys were not looked up for long, because this machine slept or the store was away. A
+    /// store that does not answer holds up the conversation for a moment only, and seldom.
+    async fn look_up_keys(&mut self) {
+        let now = self.means.clock.now();
+        if !self.room.needs_keys(now) || now < self.look_again {
+            return;
+        }
+        self.look_again = now.plus(LOOK_AGAIN_MS);
+        let looked_up = timeout(LOOK_UP, self.means.keyring.target(&self.tenant, now));
+        match looked_up.await {
+            Ok(Ok(target)) => {
+                let rng = &mut UnwrapErr(SysRng);
+                self.room.handle(now, Command::SealTo(target), rng);
+            }
+            Ok(Err(error)) => {
+                tracing::error!(session = %self.session, %error, "no keys that are not too old");
+            }
+            Err(_) => {
+                tracing::error!(session = %self.session, "the store does not answer: no keys that are not too old");
+            }
+        }
+    }
+
     fn appended(&mut self, now: Millis) {
         if self.room.is_stalled() {
             tracing::info!(session = %self.session, "the spool has space again");
+            self.means.alive.goes_on();
         }
         self.room.durable(now);
     }
@@ -176,6 +217,7 @@ impl Driver {
         }
         tracing::error!(session = %self.session, %error, "an append waits for space");
         self.room.stalled(now);
+        self.means.alive.stops(now, Cause::DiskFull);
         let about = About {
             session: Some(self.session),
             ..About::default()
@@ -244,7 +286,7 @@ impl Driver {
                         session: Some(self.session),
                         staff: participant.and_then(|(_, staff)| staff),
                         participant: participant.map(|(id, _)| id),
-                        key: None,
+                        ..About::default()
                     };
                     let now = self.means.clock.now();
                     self.means.journal.note(self.tenant.id(), now, kind, about);

@@ -55,6 +55,7 @@ impl Room {
     /// Makes a participant's first key ahead of their first event.
     pub(super) fn prepare(
         &mut self,
+        now: Millis,
         who: usize,
         rng: &mut impl CryptoRng,
     ) -> Result<(), ErrorCode> {
@@ -72,7 +73,7 @@ impl Room {
         }));
         let mut records = Vec::new();
         self.wraps_for(who, &mut records, rng)?;
-        self.new_epoch(who, &mut records, rng)?;
+        self.new_epoch(now, who, &mut records, rng)?;
         if let Some(person) = self.people.get_mut(who) {
             // Good if nobody else comes or goes before this one joins.
             person.sealed_to = self.roster + 1;
@@ -115,6 +116,7 @@ impl Room {
     /// A new data key for this participant's track, wrapped to everyone who is in, and to them.
     fn new_epoch(
         &mut self,
+        now: Millis,
         who: usize,
         records: &mut Vec<Record>,
         rng: &mut impl CryptoRng,
@@ -122,6 +124,7 @@ impl Room {
         let target = self
             .target
             .as_ref()
+            .filter(|_| now < self.believed_until)
             .ok_or(ErrorCode::RecordingUnavailable)?;
         let live: Vec<(ParticipantId, PublicKey)> = self
             .people
@@ -162,6 +165,7 @@ impl Room {
     /// Seals an event onto its sender's track. Where nothing is recorded there is nothing to do.
     pub(super) fn seal_event(
         &mut self,
+        now: Millis,
         who: usize,
         event: &ChatEvent,
         rng: &mut impl CryptoRng,
@@ -169,7 +173,7 @@ impl Room {
         if self.facts.recording.is_none() {
             return Ok(None);
         }
-        self.ensure_key(who, rng)?;
+        self.ensure_key(now, who, rng)?;
         let person = self.people.get_mut(who).ok_or(ErrorCode::Internal)?;
         let sealer = person.sealer.as_mut().ok_or(ErrorCode::Internal)?;
         let plaintext =
@@ -184,17 +188,31 @@ impl Room {
     /// A key that exactly those who are in can read.
     pub(super) fn ensure_key(
         &mut self,
+        now: Millis,
         who: usize,
         rng: &mut impl CryptoRng,
     ) -> Result<(), ErrorCode> {
+        let person = self.people.get(who).ok_or(ErrorCode::Internal)?;
+        let current = person.sealed_to == self.roster;
+        if !current {
+            self.keys_are_fresh(now)?;
+        }
         let person = self.people.get_mut(who).ok_or(ErrorCode::Internal)?;
         let prepared = core::mem::take(&mut person.prepared);
-        let current = person.sealed_to == self.roster;
         self.send_out(prepared);
         if !current {
             let mut records = Vec::new();
-            self.new_epoch(who, &mut records, rng)?;
+            self.new_epoch(now, who, &mut records, rng)?;
             self.send_out(records);
+        }
+        Ok(())
+    }
+
+    /// Asked before anything is begun that needs a new key: where the keys to seal it to were not
+    /// looked up for too long, this one act is refused, and may be tried again.
+    pub(super) fn keys_are_fresh(&self, now: Millis) -> Result<(), ErrorCode> {
+        if self.needs_keys(now) {
+            return Err(ErrorCode::Overloaded);
         }
         Ok(())
     }
@@ -265,7 +283,8 @@ impl Room {
                 until: self.last,
                 held: false,
             });
-            let records = core::mem::take(&mut self.outbox);
+            let mut records = core::mem::take(&mut self.owed);
+            records.append(&mut self.outbox);
             self.effects.push_back(Effect::Append(records));
         }
     }
@@ -279,6 +298,9 @@ impl Room {
             }
             self.board.changed = true;
         }
+        if let Some(since) = self.stalled_since.take() {
+            self.was_not_recorded(since, now);
+        }
         if let Some(append) = self.in_flight.take() {
             self.show_until(append.until);
         }
@@ -290,6 +312,7 @@ impl Room {
     pub fn stalled(&mut self, now: Millis) {
         if let Some(append) = &mut self.in_flight {
             append.held = true;
+            self.stalled_since.get_or_insert(now);
         }
         self.close_everyone(Some(ErrorCode::RecordingUnavailable));
         self.board.changed = true;
@@ -307,12 +330,27 @@ impl Room {
         self.phase = Phase::Stopping;
     }
 
+    /// An append of somebody's failed, and no other will succeed.
+    pub(super) fn spool_failed(&mut self, now: Millis) {
+        let runs = matches!(self.phase, Phase::Open | Phase::Ending);
+        if runs && self.facts.recording.is_some() {
+            self.failed(now);
+        }
+    }
+
     /// The append failed: nothing more is taken, and everyone is told.
     pub fn failed(&mut self, now: Millis) {
+        if matches!(self.phase, Phase::Broken | Phase::Finished) {
+            return;
+        }
         self.in_flight = None;
         self.outbox = Vec::new();
         self.pending.clear();
-        self.phase = Phase::Broken;
+        self.phase = if self.stopping {
+            Phase::Stopping
+        } else {
+            Phase::Broken
+        };
         self.note(EventKind::RecordingStopped, None);
         for person in &mut self.people {
             person.sealer = None;

@@ -6,46 +6,56 @@ use proto::notice::Modality;
 use proto::wire::ServerMessage;
 use proto::{ErrorCode, Millis, ParticipantId, RecordingId};
 use rand_core::CryptoRng;
-use seal::Recipient;
-use seal::manifest::{self, Cause, Ending, Manifest, Policy};
-use seal::spool::{End, Record};
+use seal::manifest::{self, Cause, Ending, Gap, Manifest, Policy};
+use seal::spool::{End, Record, RecordedGap};
+use seal::{Recipient, TrackSealer};
 
 use super::durable::What;
 use super::effect::{Change, Effect};
 use super::person::Stage;
 use super::state::{Phase, Room, to_frame};
 
+/// Why a session ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Because {
+    /// Somebody ended it.
+    Of(usize),
+    /// The visitor did not come back.
+    Gone,
+    /// It has lasted as long as one may.
+    Expired,
+}
+
 impl Room {
-    /// Ends the session: by someone, or because nobody came back.
+    /// Ends the session.
     pub(super) fn end(
         &mut self,
         now: Millis,
-        by: Option<usize>,
+        because: Because,
         rng: &mut impl CryptoRng,
     ) -> Result<(), ErrorCode> {
+        if self.ending_needs_keys(because) {
+            self.keys_are_fresh(now)?;
+        }
         let n = self.last + 1;
-        let (who, event) = match by {
-            Some(who) => (who, ChatEvent::Ended { n, at: now }),
-            // Nobody ended it: what the record tells is that the visitor did not come back.
-            None => (
-                0,
-                ChatEvent::Left {
-                    n,
-                    at: now,
-                    reason: LeaveReason::Gone,
-                },
-            ),
+        // Where nobody ended it, what the record tells is that and why the visitor is here no longer.
+        let left = |reason| ChatEvent::Left { n, at: now, reason };
+        let (who, event) = match because {
+            Because::Of(who) => (who, ChatEvent::Ended { n, at: now }),
+            Because::Gone => (0, left(LeaveReason::Gone)),
+            Because::Expired => (0, left(LeaveReason::Expired)),
         };
-        self.seal_event(who, &event, rng)?;
-        let by = by
-            .and_then(|who| self.people.get(who))
-            .map(|person| person.id);
+        self.seal_event(now, who, &event, rng)?;
+        let by = match because {
+            Because::Of(who) => self.people.get(who).map(|person| person.id),
+            Because::Gone | Because::Expired => None,
+        };
         self.take(now, who, What::Ended { by });
         for index in 0..self.people.len() {
-            self.end_track(index, rng)?;
+            self.end_track(now, index, rng)?;
         }
         if let Some(recording) = self.facts.recording {
-            let manifest = self.manifest(recording, now, by)?;
+            let manifest = self.manifest(recording, now, because, by)?;
             self.outbox.push(Record::End(Box::new(End {
                 tenant: self.facts.tenant,
                 recording,
@@ -57,21 +67,53 @@ impl Room {
         Ok(())
     }
 
+    /// Whether the last event, or the end part of a track, needs a key that is not made yet.
+    fn ending_needs_keys(&self, because: Because) -> bool {
+        let last = match because {
+            Because::Of(who) => who,
+            Because::Gone | Because::Expired => 0,
+        };
+        self.people.iter().enumerate().any(|(who, person)| {
+            let has_key = person.sealer.as_ref().is_none_or(TrackSealer::has_key);
+            (who == last && person.sealed_to != self.roster)
+                || (person.stage != Stage::Admitted && !has_key)
+        })
+    }
+
     /// After a restart that found the record damaged: it ends at the last places that are whole.
     pub fn end_damaged(&mut self, now: Millis, rng: &mut impl CryptoRng) {
         let sealers = self
             .people
             .iter()
             .filter_map(|person| person.sealer.as_ref());
-        self.cut = Some(sealers.map(seal::TrackSealer::place).collect());
-        if let Err(code) = self.end(now, None, rng) {
+        self.cut = Some(sealers.map(TrackSealer::place).collect());
+        if let Err(code) = self.end(now, Because::Gone, rng) {
             self.unsound(now, code);
         }
         self.settle(now);
     }
 
+    /// There was no space on the disk: everyone was sent away, and may come back now. Once the end
+    /// is on its way nothing more was to be recorded.
+    pub(super) fn was_not_recorded(&mut self, from: Millis, to: Millis) {
+        if let (Some(recording), Phase::Open) = (self.facts.recording, self.phase) {
+            let gap = Gap::within(from, to, Cause::DiskFull);
+            self.gaps.push(gap.clone());
+            self.outbox.push(Record::Gap(RecordedGap {
+                tenant: self.facts.tenant,
+                recording,
+                gap,
+            }));
+        }
+    }
+
     /// The end part of a track: it says that nothing is missing behind it.
-    fn end_track(&mut self, who: usize, rng: &mut impl CryptoRng) -> Result<(), ErrorCode> {
+    fn end_track(
+        &mut self,
+        now: Millis,
+        who: usize,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), ErrorCode> {
         let Some(person) = self.people.get(who) else {
             return Ok(());
         };
@@ -79,7 +121,7 @@ impl Room {
             return Ok(());
         };
         if !sealer.has_key() {
-            self.ensure_key(who, rng)?;
+            self.ensure_key(now, who, rng)?;
         }
         let sealer = self.people.get_mut(who).and_then(|p| p.sealer.as_mut());
         if let Some(sealer) = sealer {
@@ -95,6 +137,7 @@ impl Room {
         &self,
         recording: RecordingId,
         now: Millis,
+        because: Because,
         by: Option<ParticipantId>,
     ) -> Result<Envelope, ErrorCode> {
         let took_part = || {
@@ -104,7 +147,7 @@ impl Room {
         };
         let mut tracks: Vec<_> = took_part()
             .filter_map(|person| person.sealer.as_ref())
-            .map(seal::TrackSealer::manifest)
+            .map(TrackSealer::manifest)
             .collect();
         tracks.sort_by_key(|track| track.track);
         // For agents who accepted and never came keys were made ready, and never left this room.
@@ -136,13 +179,14 @@ impl Room {
                 })
                 .collect(),
             tracks,
-            gaps: Vec::new(),
+            gaps: self.gaps.clone(),
             ending: match (&self.cut, by) {
                 (Some(places), _) => Ending::Truncated {
                     cause: Cause::Damage,
                     places: places.clone(),
                 },
                 (None, Some(by)) => Ending::Clean { by },
+                (None, None) if because == Because::Expired => Ending::Expired {},
                 (None, None) => Ending::Abandoned {},
             },
         };

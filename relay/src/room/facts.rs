@@ -8,6 +8,8 @@ use proto::notice::{Modality, RecordingPolicy};
 use proto::wire::Limits;
 use proto::{Hash32, Millis, NodeId, RecordingId, SessionId, SiteId, TenantId};
 
+use crate::telemetry::Refusals;
+
 /// What does not change while a session lives.
 #[derive(Debug, Clone)]
 pub struct Facts {
@@ -44,10 +46,14 @@ pub struct House {
     pub people: usize,
     /// For how long a join token is good.
     pub join_ms: i64,
+    /// For how long a session may last.
+    pub longest_ms: i64,
     /// For how long someone who is gone may come back.
     pub return_ms: i64,
     /// For how long an ended session still hands its end to those who were away.
     pub after_end_ms: i64,
+    /// Tells of what is refused.
+    pub refusals: Arc<Refusals>,
 }
 
 /// This node, as manifests and receipts name it.

@@ -23,6 +23,8 @@ pub struct About {
     pub participant: Option<ParticipantId>,
     /// With which sealing key.
     pub key: Option<KeyId>,
+    /// How many of it.
+    pub count: Option<u32>,
 }
 
 impl Journal {
@@ -53,5 +55,6 @@ pub(super) fn event(tenant: TenantId, at: Millis, kind: EventKind, about: About)
         staff: about.staff,
         participant: about.participant,
         key: about.key,
+        count: about.count,
     })
 }

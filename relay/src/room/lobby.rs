@@ -24,12 +24,19 @@ pub struct Handle {
 /// All rooms of this node.
 #[derive(Debug, Default)]
 pub struct Lobby {
-    rooms: Mutex<HashMap<SessionId, Handle>>,
+    rooms: Mutex<Rooms>,
     boards: Mutex<HashMap<TenantId, Board>>,
     sockets: AtomicU64,
     /// Rooms that appended within the current window; the spool lingers only for company.
     active: AtomicUsize,
     window: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Rooms {
+    all: HashMap<SessionId, Handle>,
+    /// How many each tenant has.
+    of: HashMap<TenantId, usize>,
 }
 
 /// What one tenant's desks show.
@@ -63,30 +70,43 @@ impl Lobby {
 
     /// The room of `session`, if it lives.
     pub fn room(&self, session: SessionId) -> Option<Handle> {
-        self.rooms().get(&session).cloned()
+        self.rooms().all.get(&session).cloned()
     }
 
     /// How many rooms live.
     pub fn count(&self) -> usize {
-        self.rooms().len()
+        self.rooms().all.len()
+    }
+
+    /// How many of them are this tenant's.
+    pub fn count_of(&self, tenant: TenantId) -> usize {
+        self.rooms().of.get(&tenant).copied().unwrap_or(0)
     }
 
     /// A room lives from now on.
     pub fn add(&self, session: SessionId, handle: Handle) {
         let mut rooms = self.rooms();
-        rooms.insert(session, handle);
-        gauge(rooms.len());
+        *rooms.of.entry(handle.tenant).or_default() += 1;
+        rooms.all.insert(session, handle);
+        gauge(rooms.all.len());
     }
 
     pub(super) fn remove(&self, session: SessionId) {
         let mut rooms = self.rooms();
-        rooms.remove(&session);
-        gauge(rooms.len());
+        if let Some(handle) = rooms.all.remove(&session)
+            && let Some(count) = rooms.of.get_mut(&handle.tenant)
+        {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                rooms.of.remove(&handle.tenant);
+            }
+        }
+        gauge(rooms.all.len());
     }
 
     /// Every room's handle.
     pub fn all(&self) -> Vec<Handle> {
-        self.rooms().values().cloned().collect()
+        self.rooms().all.values().cloned().collect()
     }
 
     /// Puts a session on its tenant's board, or changes what stands there. A session that has begun
@@ -230,7 +250,7 @@ impl Lobby {
         self.active.swap(0, Ordering::Relaxed)
     }
 
-    fn rooms(&self) -> MutexGuard<'_, HashMap<SessionId, Handle>> {
+    fn rooms(&self) -> MutexGuard<'_, Rooms> {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -7,6 +7,7 @@
 //! [`state::Room`] decides and is told what happened; it reads no clock and no socket. [`driver`]
 //! carries its effects out. [`lobby::Lobby`] finds a session's driver, and shows the desk who waits.
 
+pub mod alive;
 pub mod backlog;
 pub mod driver;
 pub mod effect;
@@ -14,6 +15,7 @@ pub mod facts;
 pub mod journal;
 pub mod keyring;
 pub mod lobby;
+pub mod pace;
 pub mod person;
 pub mod pseudonym;
 pub mod recover;
@@ -25,5 +27,6 @@ mod doors;
 mod durable;
 mod ending;
 mod history;
+mod leaving;
 mod talk;
 mod time;

@@ -10,6 +10,7 @@ use seal::spool::Record;
 use seal::track::TrackSealer;
 
 use super::effect::SocketId;
+use super::pace::Pace;
 
 /// Someone who may be, is, or was in the session.
 pub struct Participant {
@@ -29,6 +30,8 @@ pub struct Participant {
     pub name: String,
     /// How far they are.
     pub stage: Stage,
+    /// Whether their welcome arrived: they have sent something since, or came back with its token.
+    pub(super) heard: bool,
     /// Their socket.
     pub(super) socket: Option<SocketId>,
     /// Since when there is none.
@@ -49,6 +52,8 @@ pub struct Participant {
     pub(super) unacknowledged: u32,
     /// Said so far.
     pub(super) said: u32,
+    /// How fast they may say more, on whichever connection.
+    pub(super) pace: Option<Pace>,
     pub(super) delivered: u64,
     pub(super) read: u64,
 }
@@ -93,6 +98,7 @@ impl Participant {
             consent,
             name,
             stage: Stage::Admitted,
+            heard: false,
             socket: None,
             gone_since: Millis(0),
             sealer: None,
@@ -103,6 +109,7 @@ impl Participant {
             acks: VecDeque::new(),
             unacknowledged: 0,
             said: 0,
+            pace: None,
             delivered: 0,
             read: 0,
         }

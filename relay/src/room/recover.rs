@@ -5,12 +5,12 @@ use std::sync::Arc;
 use proto::event::Role;
 use proto::{ErrorCode, Millis};
 use seal::part::PartKind;
-use seal::spool::RecoveredRecording;
+use seal::spool::{Record, RecoveredRecording};
 use seal::{Part, TrackSealer};
 
 use super::facts::{Facts, House, SealTarget};
 use super::person::{Participant, Stage};
-use super::state::Room;
+use super::state::{BELIEVED_MS, Room};
 
 /// What is known of a session that had not ended.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub struct Unfinished {
     pub parts: Vec<Part>,
     /// For the keys of new epochs; `None` if there is none just now.
     pub target: Option<Arc<SealTarget>>,
+    /// What the spool is to hear with the next append.
+    pub owed: Vec<Record>,
 }
 
 impl Room {
@@ -41,8 +43,10 @@ impl Room {
             recording,
             parts,
             target,
+            owed,
         } = unfinished;
         let mut room = Self::empty(house, facts, target);
+        room.believed_until = now.plus(BELIEVED_MS);
         people.sort_by_key(|person| person.track);
         room.next_track = people
             .iter()
@@ -55,9 +59,9 @@ impl Room {
                 continue;
             };
             person.sealer = Some(TrackSealer::resume(track));
-            if person.stage != Stage::Left {
-                person.stage = Stage::In;
-            }
+            // Rows follow the spool, and may not have caught up.
+            let left = person.stage == Stage::Left || recording.left.contains_key(&person.id);
+            person.stage = if left { Stage::Left } else { Stage::In };
             person.gone_since = now;
             room.answered |= person.role == Role::Agent;
             for epoch in &track.epochs {
@@ -73,13 +77,15 @@ impl Room {
         {
             return Err(ErrorCode::Internal);
         }
-        for part in parts {
+        for (place, part) in recording.parts.iter().zip(parts) {
             if part.header.kind == PartKind::Data {
-                room.last += 1;
-                room.history.push_part(room.last, part);
+                room.history.push_part(place.n, part);
             }
         }
+        room.last = recording.last;
         room.durable = room.last;
+        room.gaps = recording.gaps;
+        room.owed = owed;
         // No key of before is left: every track begins a new epoch with its next event.
         room.roster = 1;
         room.began = true;

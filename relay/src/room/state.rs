@@ -26,6 +26,11 @@ use super::facts::{Facts, House, SealTarget};
 use super::history::History;
 use super::person::{Participant, Stage};
 
+/// For so long keys are believed to be in use without being looked up again: less than the time
+/// after which the recorder destroys an intake key that it has replaced, by whose clock a machine may
+/// have slept.
+pub(super) const BELIEVED_MS: i64 = 10 * 60_000;
+
 /// What happens to a room, other than durability and time.
 #[derive(Debug)]
 pub enum Command {
@@ -43,6 +48,8 @@ pub enum Command {
     Ahead(u32),
     /// The node's keys for new epochs have changed.
     SealTo(Arc<SealTarget>),
+    /// The spool has failed: what must be recorded stops, whether or not anything is said.
+    SpoolFailed,
     /// The relay stops: what is in flight becomes durable, then everyone is told.
     ShutDown,
 }
@@ -178,6 +185,10 @@ pub struct Room {
     pub(super) house: Arc<House>,
     pub(super) facts: Facts,
     pub(super) target: Option<Arc<SealTarget>>,
+    /// Nothing new is sealed to it from then on.
+    pub(super) believed_until: Millis,
+    /// What time did could not be carried out: not tried again before then.
+    pub(super) retry_at: Millis,
     pub(super) people: Vec<Participant>,
     /// Counts changes of who is in the chat.
     pub(super) roster: u32,
@@ -189,6 +200,12 @@ pub struct Room {
     pub(super) outbox: Vec<Record>,
     /// The append that is on its way.
     pub(super) in_flight: Option<InFlight>,
+    /// Since when its append waits for space.
+    pub(super) stalled_since: Option<Millis>,
+    /// Times in which it was not recorded.
+    pub(super) gaps: Vec<manifest::Gap>,
+    /// What the spool has not heard of them: goes with the next append.
+    pub(super) owed: Vec<Record>,
     /// The relay stops.
     pub(super) stopping: bool,
     pub(super) last: u64,
@@ -223,7 +240,9 @@ impl Room {
         let mut room = Self::empty(house, facts, target);
         room.next_track = visitor.track + 1;
         room.people.push(visitor);
-        room.prepare(0, rng)?;
+        let since = room.facts.since;
+        room.believed_until = since.plus(BELIEVED_MS);
+        room.prepare(since, 0, rng)?;
         Ok(room)
     }
 
@@ -233,7 +252,9 @@ impl Room {
             house,
             facts,
             target,
-            people: Vec::new(),
+            believed_until: Millis(i64::MIN),
+            retry_at: Millis(i64::MIN),
+            people: Vec::with_capacity(2),
             roster: 0,
             epochs: 0,
             next_track: 1,
@@ -241,6 +262,9 @@ impl Room {
             pending: VecDeque::new(),
             outbox: Vec::new(),
             in_flight: None,
+            stalled_since: None,
+            gaps: Vec::new(),
+            owed: Vec::new(),
             stopping: false,
             last: 0,
             durable: 0,
@@ -271,8 +295,10 @@ impl Room {
             Command::SealTo(target) => {
                 if self.facts.recording.is_some() {
                     self.target = Some(target);
+                    self.believed_until = now.plus(BELIEVED_MS);
                 }
             }
+            Command::SpoolFailed => self.spool_failed(now),
             Command::ShutDown => self.shut_down(),
         }
         self.settle(now);
@@ -286,6 +312,11 @@ impl Room {
     /// Whether its append waits for space on the disk.
     pub fn is_stalled(&self) -> bool {
         self.in_flight.is_some_and(|append| append.held)
+    }
+
+    /// Whether its keys for new epochs are too old to be used.
+    pub fn needs_keys(&self, now: Millis) -> bool {
+        self.target.is_some() && self.phase == Phase::Open && now >= self.believed_until
     }
 
     /// Whether people may come and talk.

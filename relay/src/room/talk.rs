@@ -7,8 +7,10 @@ use proto::{ErrorCode, Millis, StaffId};
 use rand_core::CryptoRng;
 
 use super::durable::What;
-use super::effect::{Ask, SocketId};
-use super::person::Stage;
+use super::effect::{Ask, Effect, SocketId};
+use super::ending::Because;
+use super::pace::{Pace, TooFast};
+use super::person::{Participant, Stage};
 use super::state::{Phase, Room, error_frame, to_frame};
 
 impl Room {
@@ -27,12 +29,17 @@ impl Room {
             ClientMessage::Say { cid, .. } => Some(*cid),
             _ => None,
         };
-        if self
-            .people
-            .get(who)
-            .is_none_or(|person| person.stage != Stage::In)
-        {
+        let in_it = |person: &&mut Participant| person.stage == Stage::In;
+        let Some(person) = self.people.get_mut(who).filter(in_it) else {
             return;
+        };
+        person.heard = true;
+        if let Some(cid) = cid {
+            let per_minute = self.house.limits.per_minute;
+            let pace = person.pace.get_or_insert_with(|| Pace::new(per_minute));
+            if let Err(too_fast) = pace.take(now) {
+                return self.too_fast(now, socket, cid, too_fast);
+            }
         }
         let done = match message {
             _ if !self.is_open() => Err(self.closed_reason()),
@@ -42,18 +49,38 @@ impl Room {
             ClientMessage::Invite { to } => self.ask(now, who, Some(to), false, rng),
             ClientMessage::Transfer { to } => self.ask(now, who, to, true, rng),
             ClientMessage::Leave {} => self.leave_by_order(now, who, rng),
-            ClientMessage::End {} => self.end(now, Some(who), rng),
+            ClientMessage::End {} => self.end(now, Because::Of(who), rng),
         };
         if let Err(code) = done {
-            self.refuse(who, code, cid);
+            self.refuse(now, who, code, cid);
             self.unsound(now, code);
         }
     }
 
-    pub(super) fn refuse(&mut self, who: usize, code: ErrorCode, cid: Option<u64>) {
-        metrics::counter!(crate::telemetry::counted::REFUSED, "code" => code.name()).increment(1);
-        tracing::info!(session = %self.facts.session, %code, "a message was refused");
+    fn refuse(&mut self, now: Millis, who: usize, code: ErrorCode, cid: Option<u64>) {
+        self.refused(now, code);
         self.frame_to(who, error_frame(code, cid, None));
+    }
+
+    /// Counts and tells of a refusal.
+    fn refused(&self, now: Millis, code: ErrorCode) {
+        metrics::counter!(crate::telemetry::counted::REFUSED, "code" => code.name()).increment(1);
+        let session = Some(self.facts.session);
+        let told = &self.house.refusals;
+        told.tell(now, code, session, "a message was refused");
+    }
+
+    /// On whichever connection: coming back on another gives no new allowance.
+    fn too_fast(&mut self, now: Millis, socket: SocketId, cid: u64, too_fast: TooFast) {
+        let TooFast { code, retry_ms } = too_fast;
+        if code == ErrorCode::Flooding {
+            self.effects.push_back(Effect::Close(socket, Some(code)));
+            self.gone(now, socket);
+            return;
+        }
+        self.refused(now, code);
+        let frame = error_frame(code, Some(cid), Some(retry_ms));
+        self.effects.push_back(Effect::Frame(socket, frame));
     }
 
     /// Why nothing can be said in a room that is not open.
@@ -110,7 +137,7 @@ impl Room {
             cid,
             text,
         };
-        let sealed = self.seal_event(who, &event, rng)?;
+        let sealed = self.seal_event(now, who, &event, rng)?;
         self.take(now, who, What::Said { cid, frame, sealed });
         if let Some(person) = self.people.get_mut(who) {
             person.cid = cid;
@@ -198,7 +225,7 @@ impl Room {
             to,
             handover,
         };
-        self.seal_event(who, &event, rng)?;
+        self.seal_event(now, who, &event, rng)?;
         let frame = to_frame(&ServerMessage::Asked {
             n,
             at: now,

@@ -1,15 +1,18 @@
 //! What time does to a room.
 
-use proto::Millis;
 use proto::event::LeaveReason;
+use proto::{ErrorCode, Millis};
 use rand_core::CryptoRng;
 
 use super::effect::{Change, Effect};
+use super::ending::Because;
 use super::person::Stage;
 use super::state::{Phase, Room};
 
 /// A join token may be spent in its last moment: the room waits a little longer.
 const GRACE_MS: i64 = 5_000;
+/// What could not be carried out is tried again after so long.
+const RETRY_MS: i64 = 10_000;
 
 impl Room {
     /// When [`Room::tick`] is due, if time passing would change anything.
@@ -24,7 +27,8 @@ impl Room {
                     .filter(|person| self.is_away(person))
                     .map(|person| person.gone_since.plus(self.house.return_ms));
                 let taken = self.taken.iter().map(|taken| taken.until);
-                gone.chain(taken).min()
+                let due = gone.chain(taken).chain([self.expires_at()]).min();
+                due.map(|due| due.max(self.retry_at))
             }
             Phase::Ended { until } => Some(until),
             Phase::Ending | Phase::Broken | Phase::Stopping | Phase::Finished => None,
@@ -52,6 +56,12 @@ impl Room {
         let before = self.taken.len();
         self.taken.retain(|taken| now < taken.until);
         self.board.changed |= self.taken.len() != before;
+        if now >= self.expires_at() {
+            if let Err(code) = self.end(now, Because::Expired, rng) {
+                self.not_now(now, code);
+            }
+            return;
+        }
         for who in 0..self.people.len() {
             let Some(person) = self.people.get(who) else {
                 break;
@@ -63,15 +73,20 @@ impl Room {
             let done = if person.is_agent() {
                 self.leave(now, who, LeaveReason::Gone, rng)
             } else {
-                self.end(now, None, rng)
+                self.end(now, Because::Gone, rng)
             };
             if let Err(code) = done {
-                self.unsound(now, code);
+                self.not_now(now, code);
             }
             if self.phase != Phase::Open {
                 break;
             }
         }
+    }
+
+    fn not_now(&mut self, now: Millis, code: ErrorCode) {
+        self.retry_at = now.plus(RETRY_MS);
+        self.unsound(now, code);
     }
 
     fn is_away(&self, person: &super::person::Participant) -> bool {
@@ -80,6 +95,11 @@ impl Room {
             .iter()
             .any(|attaching| self.people.get(attaching.who).map(|p| p.id) == Some(person.id));
         person.stage == Stage::In && person.socket.is_none() && !comes
+    }
+
+    /// A session that never ended would hold back what the spool may free, for every tenant.
+    fn expires_at(&self) -> Millis {
+        self.facts.since.plus(self.house.longest_ms)
     }
 
     fn give_up_at(&self) -> Millis {

@@ -3,17 +3,17 @@
 use proto::wire::ClientMessage;
 use proto::{ErrorCode, Millis};
 
-use super::pace::{Pace, TooFast};
+use crate::room::pace::{Pace, TooFast};
 
 /// The state of one identified connection.
 #[derive(Debug)]
 pub struct Connection {
-    messages: Pace,
-    signals: Pace,
+    frames: Pace,
 }
 
-/// Signals (typing, marks, orders) may come so much more often than messages.
-const SIGNALS: u32 = 4;
+/// Frames of any kind (messages, typing, marks, orders, pings) for each message that a participant may
+/// send. Messages have a pace of their own, which the room holds: it outlives the connection.
+const FRAMES: u32 = 5;
 
 /// What a frame of the client comes to.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,8 +37,18 @@ impl Connection {
     /// A connection of a participant who may send `per_minute` messages.
     pub fn new(per_minute: u32) -> Self {
         Self {
-            messages: Pace::new(per_minute),
-            signals: Pace::new(per_minute.saturating_mul(SIGNALS)),
+            frames: Pace::new(per_minute.saturating_mul(FRAMES)),
+        }
+    }
+
+    /// A ping or a pong came: nobody is told that it was one too many, until it ends the connection.
+    pub fn control(&mut self, now: Millis) -> Result<(), ErrorCode> {
+        match self.frames.take(now) {
+            Err(TooFast {
+                code: ErrorCode::Flooding,
+                ..
+            }) => Err(ErrorCode::Flooding),
+            _ => Ok(()),
         }
     }
 
@@ -47,11 +57,11 @@ impl Connection {
         let Ok(message) = serde_json::from_str::<ClientMessage>(text) else {
             return Verdict::Close(ErrorCode::Malformed);
         };
-        let (pace, cid) = match &message {
-            ClientMessage::Say { cid, .. } => (&mut self.messages, Some(*cid)),
-            _ => (&mut self.signals, None),
+        let cid = match &message {
+            ClientMessage::Say { cid, .. } => Some(*cid),
+            _ => None,
         };
-        match pace.take(now) {
+        match self.frames.take(now) {
             Ok(()) => Verdict::Pass(message),
             Err(TooFast {
                 code: ErrorCode::Flooding,
@@ -93,16 +103,34 @@ mod tests {
     }
 
     #[test]
-    fn messages_and_signals_have_allowances_of_their_own() {
+    fn frames_of_any_kind_count_and_a_refused_message_is_named() {
         let now = Millis(1_000_000);
-        let mut connection = Connection::new(2);
-        assert!(matches!(connection.frame(now, &say(1)), Verdict::Pass(_)));
-        assert!(matches!(connection.frame(now, &say(2)), Verdict::Pass(_)));
-        let Verdict::Refuse { code, cid, .. } = connection.frame(now, &say(3)) else {
-            panic!("the third message passed");
-        };
-        assert_eq!((code, cid), (ErrorCode::RateLimited, Some(3)));
+        let mut connection = Connection::new(1);
         let typing = r#"{"t":"typing","on":true}"#;
-        assert!(matches!(connection.frame(now, typing), Verdict::Pass(_)));
+        for _ in 1..FRAMES {
+            assert!(matches!(connection.frame(now, typing), Verdict::Pass(_)));
+        }
+        assert!(matches!(connection.frame(now, &say(1)), Verdict::Pass(_)));
+        let Verdict::Refuse { code, cid, .. } = connection.frame(now, &say(2)) else {
+            panic!("one frame too many passed");
+        };
+        assert_eq!((code, cid), (ErrorCode::RateLimited, Some(2)));
+    }
+    #[test]
+    fn pings_count_as_frames_and_too_many_end_the_connection() {
+        let now = Millis(1_000_000);
+        let mut connection = Connection::new(60);
+        let pings = (0..10_000).find(|_| connection.control(now).is_err());
+        assert!(pings.is_some_and(|pings| pings < 400), "{pings:?}");
+        // One a second is nobody's flood.
+        let mut connection = Connection::new(60);
+        for second in 0..600 {
+            let at = now.plus(second * 1_000);
+            assert_eq!(connection.control(at), Ok(()));
+        }
+        assert!(matches!(
+            connection.frame(now.plus(600_000), &say(1)),
+            Verdict::Pass(_)
+        ));
     }
 }

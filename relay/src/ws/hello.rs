@@ -94,9 +94,9 @@ impl Unidentified {
         name: Option<&str>,
         outlet: Outlet,
     ) -> Result<Identified, ErrorCode> {
-        // Looked at before the token is spent: whoever is refused a name may choose another.
+        // Looked at before anything else: whoever is refused a name may choose another.
         let name = pseudonym::accepted(name).ok_or(ErrorCode::NameRefused)?;
-        let ticket = self.front.tickets().spend(token, site, self.door, now)?;
+        let ticket = self.front.tickets().show(token, site, self.door, now)?;
         self.same_tenant(ticket.tenant)?;
         let room = self
             .front

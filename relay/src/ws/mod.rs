@@ -5,7 +5,6 @@
 //! [`socket`] moves the frames.
 
 pub mod connection;
-pub mod pace;
 pub mod upgrade;
 
 mod hello;

@@ -1,33 +1,38 @@
 //! One task a socket: client frames in, the room's frames out, and silence measured.
 
 use std::io::ErrorKind;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use proto::ErrorCode;
+use proto::{ErrorCode, SessionId};
+use tokio::io::AsyncWriteExt as _;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::error::{CapacityError, Error};
+use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
-use super::connection::Verdict;
+use super::connection::{Connection, Verdict};
 use super::hello::{Identified, Unidentified};
 use crate::clock::Clock;
 use crate::config::Limits;
 use crate::http::stream::Stream;
 use crate::room::driver::{Letter, Out};
 use crate::room::state::{Command, error_frame};
-use crate::telemetry::counted;
+use crate::telemetry::{Refusals, counted};
 
-/// Read and write buffers: small, because most sockets are idle.
-const BUFFER: usize = 4 * 1024;
+/// What is read at once: small, because most sockets are idle and most frames short. It grows for a
+/// frame that is larger.
+const READ_BUFFER: usize = 1024;
+/// What gathers before it is written.
+const WRITE_BUFFER: usize = 4 * 1024;
 /// What may gather for a client that does not read.
-const BUFFER_MAX: usize = 512 * 1024;
+const WRITE_BUFFER_MAX: usize = 512 * 1024;
 /// How long a closing client is waited for.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -40,30 +45,44 @@ enum End {
 }
 
 /// Runs a socket from its upgrade to its end.
+///
+/// Each part is boxed: the task of an idle socket keeps the conversation alone, and nothing of how
+/// it began.
 pub(super) async fn run(upgraded: OnUpgrade, hello: Unidentified) {
-    let Ok(upgraded) = upgraded.await else {
+    let Some(stream) = Box::pin(stream_of(upgraded, hello.front().config.limits)).await else {
         return;
     };
-    let Ok(parts) = upgraded.downcast::<TokioIo<Stream>>() else {
-        return;
-    };
-    let limits = hello.front().config.limits;
-    let config = WebSocketConfig::default()
-        .read_buffer_size(BUFFER)
-        .write_buffer_size(BUFFER)
-        .max_write_buffer_size(BUFFER_MAX)
-        .max_message_size(Some(limits.frame_bytes))
-        .max_frame_size(Some(limits.frame_bytes));
-    let stream = parts.io.into_inner();
-    let early = parts.read_buf.to_vec();
-    let ws = WebSocketStream::from_partially_read(stream, early, Role::Server, Some(config)).await;
     metrics::gauge!(counted::SOCKETS).increment(1.0);
-    serve(ws, limits, hello).await;
+    if let Some((socket, identified, queue)) = Box::pin(let_in(stream, hello)).await {
+        Box::pin(socket.talk(identified, queue)).await;
+    }
     metrics::gauge!(counted::SOCKETS).decrement(1.0);
 }
 
-async fn serve(ws: WebSocketStream<Stream>, limits: Limits, hello: Unidentified) {
+/// The upgraded connection. The buffer that HTTP read into ends here: it is larger than all else
+/// that an idle socket needs.
+async fn stream_of(upgraded: OnUpgrade, limits: Limits) -> Option<WebSocketStream<Stream>> {
+    let parts = upgraded.await.ok()?.downcast::<TokioIo<Stream>>().ok()?;
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(WRITE_BUFFER)
+        .max_write_buffer_size(WRITE_BUFFER_MAX)
+        .max_message_size(Some(limits.frame_bytes))
+        .max_frame_size(Some(limits.frame_bytes));
+    // More than all messages together that may be sent, whatever the frames are made of.
+    let per_minute = u64::from(limits.per_minute).saturating_mul(limits.frame_bytes as u64);
+    let stream = parts.io.into_inner().metered(per_minute);
+    let early = parts.read_buf.to_vec();
+    Some(WebSocketStream::from_partially_read(stream, early, Role::Server, Some(config)).await)
+}
+
+/// Hears who it is; whoever is not let in is told why.
+async fn let_in(
+    ws: WebSocketStream<Stream>,
+    hello: Unidentified,
+) -> Option<(Socket, Identified, mpsc::Receiver<Out>)> {
     let clock = hello.front().clock.clone();
+    let limits = hello.front().config.limits;
     let look_again = Duration::from_secs(hello.front().config.session.sign_in_check_seconds);
     let mut socket = Socket {
         ws,
@@ -71,26 +90,29 @@ async fn serve(ws: WebSocketStream<Stream>, limits: Limits, hello: Unidentified)
         quiet: Duration::from_secs(limits.ping_seconds),
         look_again,
         clock,
+        refusals: Arc::clone(&hello.front().house.refusals),
     };
     let (outlet, queue) = mpsc::channel(limits.out_queue);
     let first = timeout(Duration::from_secs(limits.hello_seconds), socket.first()).await;
     let identified = match first.unwrap_or(Err(End::Close(Some(ErrorCode::HelloTimeout)))) {
-        // Boxed, because it is large and soon over: what stays is what an idle socket costs.
-        Ok(text) => Box::pin(hello.hear(&text, outlet))
+        Ok(text) => hello
+            .hear(&text, outlet)
             .await
             .map_err(|code| End::Close(Some(code))),
         Err(end) => Err(end),
     };
     match identified {
-        Ok(identified) => Box::pin(socket.talk(identified, queue)).await,
+        Ok(identified) => return Some((socket, identified, queue)),
         Err(End::Close(code)) => {
             if let Some(code) = code {
-                tracing::info!(%code, "a socket was closed before anyone was let in");
+                let what = "a socket was closed before anyone was let in";
+                socket.tell(code, None, what);
             }
             socket.close(code).await;
         }
         Err(End::Gone) => {}
     }
+    None
 }
 
 struct Socket {
@@ -100,15 +122,20 @@ struct Socket {
     /// How often it is looked whether an agent is still signed in.
     look_again: Duration,
     clock: Clock,
+    refusals: Arc<Refusals>,
 }
 
 impl Socket {
     /// The first text frame.
     async fn first(&mut self) -> Result<tokio_tungstenite::tungstenite::Utf8Bytes, End> {
+        let mut nobody = Connection::new(1);
         loop {
             match self.ws.next().await {
                 Some(Ok(Message::Text(text))) => return Ok(text),
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {
+                    let counted = nobody.control(self.clock.now());
+                    counted.map_err(|code| End::Close(Some(code)))?;
+                }
                 other => return Err(end_of(other.as_ref())),
             }
         }
@@ -120,7 +147,7 @@ impl Socket {
         identified.gone().await;
         if let End::Close(code) = end {
             if let Some(code) = code {
-                tracing::info!(session = %identified.session, %code, "a socket was closed");
+                self.tell(code, Some(identified.session), "a socket was closed");
             }
             self.close(code).await;
         }
@@ -165,7 +192,12 @@ impl Socket {
                     pinged = false;
                     let text = match frame {
                         Some(Ok(Message::Text(text))) => text,
-                        Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
+                        Some(Ok(Message::Ping(_) | Message::Pong(_))) => {
+                            match identified.connection.control(self.clock.now()) {
+                                Ok(()) => continue,
+                                Err(code) => return End::Close(Some(code)),
+                            }
+                        }
                         other => return end_of(other.as_ref()),
                     };
                     if let Err(end) = self.take(identified, &text).await {
@@ -209,6 +241,10 @@ impl Socket {
         }
     }
 
+    fn tell(&self, code: ErrorCode, session: Option<SessionId>, what: &str) {
+        self.refusals.tell(self.clock.now(), code, session, what);
+    }
+
     /// Says why a message is not taken; the connection stays.
     async fn refuse(
         &mut self,
@@ -218,7 +254,7 @@ impl Socket {
         retry_ms: Option<u64>,
     ) -> Result<(), End> {
         metrics::counter!(counted::REFUSED, "code" => code.name()).increment(1);
-        tracing::info!(session = %identified.session, %code, "a message was refused");
+        self.tell(code, Some(identified.session), "a message was refused");
         let frame = error_frame(code, cid, retry_ms);
         self.write(Message::Text(frame)).await
     }
@@ -287,7 +323,17 @@ impl Socket {
                 },
             };
             self.ws.close(Some(frame)).await?;
-            while let Some(Ok(_)) = self.ws.next().await {}
+            let mut answered = false;
+            while let Some(Ok(message)) = self.ws.next().await {
+                answered |= message.is_close();
+            }
+            if !answered {
+                // Unread, what came would have the system take back what was just written.
+                let stream = self.ws.get_mut();
+                stream.unmetered();
+                stream.shutdown().await?;
+                tokio::io::copy(stream, &mut tokio::io::sink()).await?;
+            }
             Ok::<_, Error>(())
         };
         let _ = timeout(GOODBYE, goodbye).await;
@@ -297,7 +343,13 @@ impl Socket {
 /// What the end of the client's frames, or one that is no text, comes to.
 fn end_of(frame: Option<&Result<Message, Error>>) -> End {
     match frame {
-        Some(Ok(Message::Binary(_)) | Err(Error::Utf8(_))) => {
+        // Gone without a word, or too late for one.
+        Some(Err(Error::Protocol(
+            ProtocolError::ResetWithoutClosingHandshake
+            | ProtocolError::ReceivedAfterClosing
+            | ProtocolError::SendAfterClosing,
+        ))) => End::Gone,
+        Some(Ok(Message::Binary(_)) | Err(Error::Utf8(_) | Error::Protocol(_))) => {
             End::Close(Some(ErrorCode::Malformed))
         }
         Some(Err(Error::Capacity(CapacityError::MessageTooLong { .. }))) => {

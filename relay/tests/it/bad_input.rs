@@ -8,6 +8,8 @@ use proto::consent::ConsentResponse;
 use proto::notice::RecordingMode;
 use proto::wire::{ClientMessage, Hello, ServerMessage};
 use proto::{ErrorCode, SiteId, Token};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::desk::session;
@@ -276,6 +278,24 @@ async fn who_speaks_too_fast_is_told_when_to_go_on_and_who_floods_is_closed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_floods_with_pings_is_closed_let_in_or_not() {
+    let world = World::with(RecordingMode::Required, "[limits]\nper_minute = 5\n").await;
+    let relay = world.start().await;
+    let nobody = Socket::open(relay.port, WIDGET, "").await;
+    let visitor = arrive(relay.port, world.client(), None).await;
+    for mut socket in [nobody, visitor.socket] {
+        for _ in 0..200 {
+            // It may be closed already.
+            if socket.ws.send(Message::Ping("x".into())).await.is_err() {
+                break;
+            }
+        }
+        assert_eq!(socket.refusal().await, ErrorCode::Flooding);
+    }
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_does_not_read_is_closed_and_holds_nobody_up() {
     let world = World::with(
         RecordingMode::Required,
@@ -305,6 +325,19 @@ async fn a_client_that_does_not_read_is_closed_and_holds_nobody_up() {
     }
     assert!(gone, "the slow client was never let go");
     drop(visitor);
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_for_pages_and_reads_none_is_given_up() {
+    let world = World::with(RecordingMode::Required, "[limits]\npong_seconds = 1\n").await;
+    let relay = world.start().await;
+    let mut stream = TcpStream::connect(("127.0.0.1", relay.port)).await.unwrap();
+    let request = format!("GET /launch.js HTTP/1.1\r\nhost: {WIDGET}\r\n\r\n").repeat(1_000);
+    // Answers fill the way back, then requests the way there; then the relay closes.
+    let asks = async { while stream.write_all(request.as_bytes()).await.is_ok() {} };
+    let given_up = tokio::time::timeout(Duration::from_secs(20), asks).await;
+    assert!(given_up.is_ok(), "it is waited for");
     relay.stop().await;
 }
 

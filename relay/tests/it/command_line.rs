@@ -35,6 +35,11 @@ fn fails(verb: &str, config: &Path, words: &[&str]) {
     let ran = run(&["--config", config.to_str().unwrap(), verb]);
     assert!(!ran.succeeded, "{}", ran.out);
     assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
+    let said: Vec<&str> = ran.err.trim().split([':', '.']).map(str::trim).collect();
+    for part in said.iter().filter(|part| part.contains(' ')) {
+        let times = said.iter().filter(|other| other == &part).count();
+        assert_eq!(times, 1, "{part:?} is said twice: {}", ran.err);
+    }
     for word in words {
         assert!(ran.err.contains(word), "{word:?} is missing: {}", ran.err);
     }
@@ -48,7 +53,7 @@ fn the_help_teaches_the_way_from_nothing_to_a_running_node() {
         "serve",
         "node-key",
         "check",
-        "relay.sample.toml",
+        "relay sample-config",
         "recorder node certify",
     ] {
         assert!(help.out.contains(word), "{word}: {}", help.out);
@@ -60,7 +65,9 @@ fn the_help_teaches_the_way_from_nothing_to_a_running_node() {
 
 #[test]
 fn the_sample_is_a_configuration_and_holds_every_key() {
-    let sample = include_str!("../../relay.sample.toml");
+    let printed = run(&["sample-config"]);
+    assert!(printed.succeeded, "{}", printed.err);
+    let sample = printed.out.as_str();
     let config = Config::parse(sample, "relay.sample.toml", Path::new("/etc/relay")).unwrap();
     assert_eq!(config.node.key, Path::new("/etc/relay/data/relay/node.key"));
     assert_eq!(config.store.url.expose(), "sqlite:/etc/relay/data");
@@ -92,7 +99,7 @@ async fn what_is_missing_or_wrong_is_said_in_one_line() {
         fails(
             "check",
             &file,
-            &["relay.toml", "cannot be read", "relay.sample.toml"],
+            &["relay.toml", "cannot be read", "relay sample-config"],
         );
         for (from, to, words) in [
             ("lock_memory", "lock_mem", &["lock_mem", "line 4"][..]),
@@ -126,7 +133,7 @@ async fn what_is_missing_or_wrong_is_said_in_one_line() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_needs_its_key_its_certificate_and_its_port() {
+async fn a_node_needs_its_key_its_certificate_its_port_and_its_spool() {
     let world = World::new().await;
     let file = world.folder.path().join("relay.toml");
     let key = world.node_key();
@@ -149,6 +156,16 @@ async fn a_node_needs_its_key_its_certificate_and_its_port() {
         )
         .unwrap();
         fails("check", &file, &["[listen] address", "another process"]);
+        fs::write(
+            &file,
+            text.replacen("\"data/spool\"", "\"/proc/vestibule\"", 1),
+        )
+        .unwrap();
+        fails(
+            "check",
+            &file,
+            &["[spool] directory", "/proc/vestibule", "cannot be made"],
+        );
         fs::write(&file, &text).unwrap();
 
         fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();

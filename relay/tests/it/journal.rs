@@ -21,13 +21,16 @@ fn events(world: &World) -> Vec<Event> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_log_hears_who_signed_in_joined_and_left_and_which_key_was_taken() {
+async fn the_log_hears_who_signed_in_joined_and_left_how_many_were_refused_and_which_key_was_taken()
+{
     let world = World::with(RecordingMode::Optional, WIDE).await;
     let relay = world.start().await;
     let client = world.client();
-    try_sign_in(relay.port, &client.slug, "mia", "wrong")
-        .await
-        .refusal();
+    for name in ["mia", "ben", "nobody"] {
+        try_sign_in(relay.port, &client.slug, name, "wrong")
+            .await
+            .refusal();
+    }
     let (mia, ben) = (
         sign_in(relay.port, client, "mia").await,
         sign_in(relay.port, client, "ben").await,
@@ -53,7 +56,9 @@ async fn the_log_hears_who_signed_in_joined_and_left_and_which_key_was_taken() {
             .collect::<Vec<_>>()
     };
     let mias = Some(client.agents[0].0);
-    assert_eq!(of(EventKind::StaffRefused)[0].staff, mias);
+    let refused = of(EventKind::StaffRefused);
+    assert_eq!((refused.len(), refused[0].count), (1, Some(3)));
+    assert_eq!(refused[0].staff, None);
     assert_eq!(of(EventKind::StaffSignedIn).len(), 2);
     assert_eq!(of(EventKind::AgentJoined).len(), 2);
     let left = of(EventKind::AgentLeft);

@@ -15,7 +15,13 @@ use crate::world::{WIDGET, World, x25519};
 
 /// Everything that is logged.
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Lines {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
 
 impl Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -86,7 +92,7 @@ async fn no_log_line_of_a_session_holds_an_address_a_name_a_text_or_a_token() {
     relay.stop().await;
     drop(visitor);
 
-    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let text = lines.text();
     assert!(text.contains("relay"), "nothing was logged");
     let cookie = mia.cookie.split('.').next_back().unwrap();
     let marks = ["Zaphod", "marked-", "MIA", &token, cookie];

@@ -3,7 +3,9 @@
 //! real spool.
 
 mod claims;
+mod joins;
 mod model;
+mod stays;
 
 use proptest::prelude::*;
 use proptest::sample::Index;

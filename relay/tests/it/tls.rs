@@ -20,6 +20,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
+use crate::world::http::get;
 use crate::world::{WIDGET, World};
 
 fn files(certificate: &str, key: &str) -> String {
@@ -86,6 +87,16 @@ async fn pages_and_sockets_come_over_tls_where_it_is_configured() {
     let _ = plain.read_to_end(&mut answer).await;
     assert!(!answer.starts_with(b"HTTP"));
     drop(socket);
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_relay_speaks_no_tls_it_promises_none() {
+    let world = World::new().await;
+    let relay = world.start().await;
+    let page = get(relay.port, WIDGET, "/launch.js").await;
+    assert_eq!(page.status, 200);
+    assert_eq!(page.header("strict-transport-security"), "");
     relay.stop().await;
 }
 

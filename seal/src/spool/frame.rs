@@ -12,6 +12,7 @@
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 
+use super::Location;
 use super::record::Record;
 use crate::part::{Part, PartHeader};
 
@@ -101,6 +102,7 @@ pub fn encode(record: &Record, out: &mut Vec<u8>) -> Result<(), Bad> {
         Record::Wraps(wraps) => json(4, wraps, out),
         Record::Event(event) => json(5, event, out),
         Record::End(end) => json(6, end, out),
+        Record::Gap(gap) => json(7, gap, out),
     };
     let length = out.len() - body;
     if written.is_err() || length > BODY_MAX {
@@ -176,6 +178,7 @@ pub fn decode(body: &[u8]) -> Result<Record, Bad> {
         4 => Record::Wraps(from_json(content)?),
         5 => Record::Event(from_json(content)?),
         6 => Record::End(Box::new(from_json(content)?)),
+        7 => Record::Gap(from_json(content)?),
         _ => return Err(Bad::Content),
     })
 }
@@ -188,6 +191,19 @@ pub(super) fn resynchronise(bytes: &[u8], from: usize) -> Option<usize> {
         .filter(|(_, window)| window == FRAME_MAGIC)
         .map(|(offset, _)| from + offset)
         .find(|at| matches!(bytes.get(*at..).map(parse), Some(Parsed::Frame { .. })))
+}
+
+/// What a frame at `at`, which is not what was written, says that it holds: if nothing else can have
+/// stood there, because its length reaches to where reading goes on, and it was a part.
+pub(super) fn part_of_altered(segment: &[u8], at: Location) -> Option<PartHeader> {
+    let offset = usize::try_from(at.offset).ok()?;
+    let length = usize::try_from(at.length).ok()?;
+    let frame = segment.get(offset..)?.get(..length)?;
+    (frame_length(frame)? == length).then_some(())?;
+    let (3, content) = frame.get(FRAME_HEADER..)?.split_first()? else {
+        return None;
+    };
+    PartHeader::from_fields(content.first_chunk()?)
 }
 
 fn body_length(length: [u8; 4]) -> Option<usize> {

@@ -25,7 +25,8 @@ use tokio::sync::{oneshot, watch};
 pub use files::{Disk, SpoolFile, SpoolFiles};
 pub use frame::{Bad, Parsed, decode, encode, parse, segment_header};
 pub use record::{
-    Begin, End, Epoch, Event, EventKind, KeptWrap, LiveWrap, LiveWraps, Record, TrackWrap,
+    Begin, End, Epoch, Event, EventKind, KeptWrap, LiveWrap, LiveWraps, Record, RecordedGap,
+    TrackWrap,
 };
 pub use recover::{Recovered, RecoveredEpoch, RecoveredPart, RecoveredRecording, RecoveredTrack};
 
@@ -137,9 +138,17 @@ pub struct Damage {
     pub at: Location,
     /// What is wrong with them.
     pub kind: DamageKind,
-    /// Whether it is the end of the newest segment: after a crash that is what was never
-    /// acknowledged.
+    /// Whether it is the end of the newest segment, with no whole frame behind: after a crash that
+    /// is what was never acknowledged. Anything else may have been.
     pub tail: bool,
+}
+
+impl Damage {
+    /// Whether it is a segment's header and nothing else: no record is lost.
+    fn is_header_alone(&self) -> bool {
+        self.kind == DamageKind::Frame(Bad::SegmentHeader)
+            && self.at.length == frame::SEGMENT_HEADER as u64
+    }
 }
 
 /// What is wrong.
@@ -205,7 +214,7 @@ impl Spool {
         Self::open(config, files)
     }
 
-    /// Reads what is there, cuts the newest segment at the first bad frame, begins a new segment
+    /// Reads what is there, cuts off what was torn at the newest segment's end, begins a new segment
     /// and starts the writer thread. Needs no key.
     pub fn open<F: SpoolFiles>(
         config: SpoolConfig,

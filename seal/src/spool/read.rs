@@ -58,7 +58,8 @@ pub struct Batch {
     /// What was skipped.
     pub damage: Vec<Damage>,
     /// Where reading stopped before the newest segment's end. If the relay runs, it is about to be
-    /// written; if it does not, a crash tore it, and the relay will cut it off.
+    /// written; if it does not, a crash tore it, and the relay will cut it off, or, where whole
+    /// frames stand behind it, begin a new segment: it is then read on as damage.
     pub tail: Option<Damage>,
 }
 
@@ -157,7 +158,8 @@ pub fn free(directory: &Path, number: u64) -> Result<(), SpoolError> {
 pub(super) enum Life {
     /// Another segment follows: what is not a frame is damage, and reading goes on behind it.
     Finished,
-    /// The newest, and its writer is gone: the first bad frame is the end.
+    /// The newest, and its writer is gone: what is not a frame is the end, unless a whole frame
+    /// stands behind it. Then it is damage as in a finished one.
     Newest,
     /// The newest, and somebody may be writing it: a zero word, too, is the end.
     Growing,
@@ -224,7 +226,15 @@ impl<'a> Segment<'a> {
 
     /// Deals with something that is not a frame; `None` if the walk is over.
     fn bad(&mut self, bad: Bad) -> Option<()> {
-        if self.life != Life::Finished {
+        if self.life == Life::Finished && !self.complete {
+            self.needs_all = true;
+            return None;
+        }
+        let behind = match self.life {
+            Life::Growing => None,
+            _ => frame::resynchronise(self.bytes, self.at + 1),
+        };
+        if behind.is_none() && self.life != Life::Finished {
             let written = self.rest().iter().rposition(|byte| *byte != 0);
             self.tail = Some(Damage {
                 at: self.here(written.map_or(0, |last| last + 1)),
@@ -233,11 +243,7 @@ impl<'a> Segment<'a> {
             });
             return None;
         }
-        if !self.complete {
-            self.needs_all = true;
-            return None;
-        }
-        let next = frame::resynchronise(self.bytes, self.at + 1).unwrap_or(self.bytes.len());
+        let next = behind.unwrap_or(self.bytes.len());
         let lost = self.here(next - self.at);
         self.at = next;
         self.damage.push(Damage {
@@ -265,11 +271,12 @@ impl<'a> Segment<'a> {
             self.needs_all = true;
             return None;
         }
-        // A header that is only altered costs nothing; one of another segment, or none, everything.
+        // A header that is only altered costs nothing; one of another segment everything.
+        let others = frame::is_segment_header(rest);
         let after = rest.get(SEGMENT_HEADER..).map(frame::parse);
         let length = match after {
-            Some(Parsed::Frame { .. }) if !frame::is_segment_header(rest) => SEGMENT_HEADER,
-            _ if self.life != Life::Finished => return self.bad(Bad::SegmentHeader),
+            Some(Parsed::Frame { .. }) if !others => SEGMENT_HEADER,
+            _ if !others || self.life == Life::Growing => return self.bad(Bad::SegmentHeader),
             _ => rest.len(),
         };
         self.damage.push(Damage {

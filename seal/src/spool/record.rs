@@ -10,6 +10,7 @@ use proto::{
 use serde::{Deserialize, Serialize};
 
 use crate::Part;
+use crate::manifest::Gap;
 use crate::wrap::Recipient;
 
 /// One frame of the spool.
@@ -27,6 +28,8 @@ pub enum Record {
     Event(Event),
     /// A recording has ended.
     End(Box<End>),
+    /// A time in which a recording was not recorded is over.
+    Gap(RecordedGap),
 }
 
 impl Record {
@@ -39,6 +42,7 @@ impl Record {
             Self::Wraps(wraps) => Some(wraps.recording),
             Self::Event(_) => None,
             Self::End(end) => Some(end.recording),
+            Self::Gap(gap) => Some(gap.recording),
         }
     }
 }
@@ -168,6 +172,9 @@ pub struct Event {
     /// With which sealing key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<KeyId>,
+    /// How many of it, where it stands for more than one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u32>,
 }
 
 /// What an [`Event`] says.
@@ -180,11 +187,12 @@ pub enum EventKind {
     SealingKeyRefused,
     /// An agent signed in.
     StaffSignedIn,
-    /// A sign-in was refused.
+    /// So many sign-ins were refused within an hour.
     StaffRefused,
     /// An agent took, or was brought into, a session.
     AgentJoined,
-    /// An agent left a session.
+    /// An agent left a session. Where that is recorded it stands in one append with the sealed part
+    /// that says so, and before it: a restarted relay sees by it who is out.
     AgentLeft,
     /// A session that may be unrecorded began.
     UnrecordedBegan,
@@ -202,4 +210,17 @@ pub struct End {
     pub recording: RecordingId,
     /// [`crate::manifest::Manifest`], signed by the node.
     pub manifest: Envelope,
+}
+
+/// A time in which a recording was not recorded is over: for the manifest, over any number of
+/// restarts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordedGap {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The recording.
+    pub recording: RecordingId,
+    /// From when to when, and why.
+    pub gap: Gap,
 }

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 
 use proto::dsse::Envelope;
-use proto::{Hash32, RecordingId, TrackNo};
+use proto::{Hash32, Millis, ParticipantId, RecordingId, SessionId, TrackNo};
 
+use super::frame;
 use super::read::{Life, Segment};
-use super::record::{Begin, Epoch, LiveWrap, Record};
+use super::record::{Begin, Epoch, Event, EventKind, LiveWrap, Record};
 use super::{Damage, DamageKind, Location, SpoolError, SpoolFiles};
+use crate::manifest::Gap;
 use crate::part::{Part, PartHeader, PartKind};
 use crate::track::TrackId;
 
@@ -31,12 +33,19 @@ pub struct RecoveredRecording {
     pub parts: Vec<RecoveredPart>,
     /// The manifest, if it has ended.
     pub end: Option<Envelope>,
-    /// Whether something acknowledged is missing from it.
+    /// Times in which it was not recorded.
+    pub gaps: Vec<Gap>,
+    /// Who has left for good, and when.
+    pub left: BTreeMap<ParticipantId, Millis>,
+    /// Whether something acknowledged may be missing from it.
     pub damaged: bool,
+    /// Data parts so far, those counted that are known to be missing: for chat the last `n` that
+    /// was given out.
+    pub last: u64,
 }
 
 impl RecoveredRecording {
-    /// Data parts so far, which for chat is the last `n` that was given out.
+    /// Data parts that are here.
     pub fn data_parts(&self) -> u64 {
         let data = |part: &&RecoveredPart| part.header.kind == PartKind::Data;
         self.parts.iter().filter(data).count() as u64
@@ -76,10 +85,13 @@ pub struct RecoveredPart {
     pub hash: Hash32,
     /// Where it stands.
     pub at: Location,
+    /// Of a data part: its place among all data parts of the recording, from 1.
+    pub n: u64,
 }
 
-/// Reads everything, cuts the newest segment, and returns that segment's number (0 if there is
-/// none).
+/// Reads everything, cuts the newest segment behind its last whole frame, and returns that
+/// segment's number (0 if there is none). Behind a bad frame a whole one shows that this is no torn
+/// end: nothing is cut there, and it is read on as in an older segment.
 pub(super) fn recover(files: &impl SpoolFiles) -> Result<(Recovered, u64), SpoolError> {
     let numbers = files
         .segments()
@@ -96,11 +108,13 @@ pub(super) fn recover(files: &impl SpoolFiles) -> Result<(Recovered, u64), Spool
             Life::Finished
         };
         let mut segment = Segment::whole(number, &bytes, life);
-        for (at, record) in &mut segment {
+        while let Some((at, record)) = segment.next() {
+            // What was skipped on the way stood before it.
+            scan.lost(&mut segment.damage, &bytes);
             scan.take(at, record);
         }
         let end = segment.end();
-        scan.recovered.damage.append(&mut segment.damage);
+        scan.lost(&mut segment.damage, &bytes);
         if number == newest {
             let cut = bytes.get(end..).unwrap_or_default();
             let keep = cut.iter().any(|byte| *byte != 0).then_some(cut);
@@ -118,14 +132,45 @@ pub(super) fn recover(files: &impl SpoolFiles) -> Result<(Recovered, u64), Spool
 #[derive(Default)]
 struct Scan {
     recovered: Recovered,
+    /// Which recording each session has.
+    recording_of: HashMap<SessionId, RecordingId>,
     /// Records of recordings whose beginning is not here: freed if their end follows, else damage.
     orphans: HashMap<RecordingId, Location>,
 }
 
 impl Scan {
+    /// What stood there may have been acknowledged: the recording whose it was, or, where that
+    /// cannot be told, every one that is open there, is damaged.
+    fn lost(&mut self, damage: &mut Vec<Damage>, segment: &[u8]) {
+        for damage in damage.drain(..) {
+            self.recovered.damage.push(damage);
+            if damage.tail || damage.is_header_alone() {
+                continue;
+            }
+            let open = |found: &&mut RecoveredRecording| found.end.is_none();
+            let recordings = &mut self.recovered.recordings;
+            let header = frame::part_of_altered(segment, damage.at);
+            let own = header.and_then(|header| {
+                let found = recordings.get_mut(&header.recording).filter(open)?;
+                found.last += u64::from(header.kind == PartKind::Data);
+                found.damaged = true;
+                Some(())
+            });
+            if own.is_none() {
+                for found in recordings.values_mut().filter(open) {
+                    found.damaged = true;
+                }
+            }
+        }
+    }
+
     fn take(&mut self, at: Location, record: Record) {
+        if let Record::Event(event) = &record {
+            self.heard(event);
+        }
         let Some(id) = record.recording() else { return };
         if let Record::Begin(begin) = record {
+            self.recording_of.insert(begin.session, id);
             self.recovered
                 .recordings
                 .entry(id)
@@ -134,7 +179,10 @@ impl Scan {
                     tracks: BTreeMap::new(),
                     parts: Vec::new(),
                     end: None,
+                    gaps: Vec::new(),
+                    left: BTreeMap::new(),
                     damaged: false,
+                    last: 0,
                 });
             return;
         }
@@ -149,6 +197,18 @@ impl Scan {
         if !recording.take(at, record) {
             recording.damaged = true;
             self.recovered.damage.push(chain(id, at));
+        }
+    }
+
+    /// What an event says of a recording: who has left. Its part says so too, and is sealed.
+    fn heard(&mut self, event: &Event) {
+        if let (EventKind::AgentLeft, Some(session), Some(participant)) =
+            (event.kind, event.session, event.participant)
+            && let Some(id) = self.recording_of.get(&session)
+            && let Some(recording) = self.recovered.recordings.get_mut(id)
+            && recording.begin.tenant == event.tenant
+        {
+            recording.left.entry(participant).or_insert(event.at);
         }
     }
 
@@ -186,10 +246,15 @@ impl RecoveredRecording {
                 }
                 true
             }
+            Record::Gap(gap) => {
+                self.gaps.push(gap.gap);
+                true
+            }
             Record::End(end) => {
                 self.end = Some(end.manifest);
                 self.tracks.clear();
                 self.parts = Vec::new();
+                self.gaps = Vec::new();
                 true
             }
         }
@@ -227,6 +292,8 @@ impl RecoveredRecording {
 
     fn part(&mut self, at: Location, part: &Part) -> bool {
         let header = part.header;
+        // A number was given out for it, whether or not it has a place here.
+        self.last += u64::from(header.kind == PartKind::Data);
         let Some(track) = self.tracks.get_mut(&header.track) else {
             return false;
         };
@@ -249,6 +316,7 @@ impl RecoveredRecording {
             header,
             hash: part.hash,
             at,
+            n: self.last,
         });
         true
     }

@@ -38,10 +38,10 @@ fn open(ram: &Ram) -> Recovered {
 }
 
 #[test]
-fn an_altered_frame_in_the_newest_segment_ends_it_there_and_the_rest_is_set_aside() {
+fn a_torn_end_of_the_newest_segment_is_set_aside_and_damages_nothing() {
     let mut rng = TestRng::new("newest");
     let world = World::new(&mut rng);
-    let records = some_records(&world, 5, 300, &mut rng);
+    let records = some_records(&world, 3, 300, &mut rng);
     let (mut bytes, places) = segment(1, &records);
     let whole = bytes.clone();
     bytes[places[4] + 100] ^= 1;
@@ -51,7 +51,7 @@ fn an_altered_frame_in_the_newest_segment_ends_it_there_and_the_rest_is_set_asid
 
     let recovered = open(&ram);
     let found = &recovered.recordings[&world.begin.recording];
-    assert_eq!(found.data_parts(), 2);
+    assert_eq!((found.data_parts(), found.last), (2, 2));
     assert!(!found.damaged);
     let [damage] = recovered.damage[..] else {
         panic!("{:?}", recovered.damage);
@@ -75,6 +75,92 @@ fn an_altered_frame_in_the_newest_segment_ends_it_there_and_the_rest_is_set_asid
     let again = open(&ram);
     assert!(again.damage.is_empty());
     assert_eq!(again.recordings[&world.begin.recording].data_parts(), 2);
+}
+
+#[test]
+fn an_altered_frame_before_whole_ones_in_the_newest_segment_is_damage_and_nothing_is_cut() {
+    let mut rng = TestRng::new("newest");
+    let (one, two) = (World::new(&mut rng), World::new(&mut rng));
+    let mut records = some_records(&one, 5, 300, &mut rng);
+    records.extend(some_records(&two, 2, 300, &mut rng));
+    let (mut bytes, places) = segment(1, &records);
+    let written = bytes.len();
+    // The third part of five, and the end of the last of all is torn.
+    bytes[places[4] + 100] ^= 1;
+    bytes[written - 1] ^= 1;
+    bytes.resize(60_000, 0);
+    let ram = Ram::new("newest");
+    ram.put(1, bytes.clone());
+
+    let chain = DamageKind::Chain(one.begin.recording);
+    for start in 1..=2 {
+        let recovered = open(&ram);
+        let hurt = &recovered.recordings[&one.begin.recording];
+        assert!(hurt.damaged);
+        // What was given out behind the damage is counted, and not taken for whole.
+        assert_eq!((hurt.data_parts(), hurt.last), (2, 5));
+        let well = &recovered.recordings[&two.begin.recording];
+        assert!(!well.damaged);
+        assert_eq!((well.data_parts(), well.last), (1, 1));
+        let found: Vec<_> = recovered
+            .damage
+            .iter()
+            .map(|damage| (damage.kind, damage.at.offset, damage.tail))
+            .collect();
+        let mut wanted = vec![
+            (DamageKind::Frame(Bad::Checksum), places[4] as u64, false),
+            (chain, places[5] as u64, false),
+            (chain, places[6] as u64, false),
+        ];
+        if start == 1 {
+            let torn = places[records.len() - 1] as u64;
+            wanted.push((DamageKind::Frame(Bad::Checksum), torn, true));
+        }
+        assert_eq!(found, wanted);
+        assert_eq!(
+            recovered.damage[0].at.length,
+            (places[5] - places[4]) as u64
+        );
+        // All that was written stands where it stood, the altered frame too; only the torn end is
+        // set aside.
+        let last = places[records.len() - 1];
+        assert_eq!(ram.bytes(1), bytes[..last]);
+        assert_eq!(ram.state().set_aside[&1], bytes[last..]);
+    }
+}
+
+#[test]
+fn whose_altered_bytes_cannot_be_told_may_be_of_every_recording_that_was_open_there() {
+    let mut rng = TestRng::new("whose");
+    let worlds: [World; 4] = core::array::from_fn(|_| World::new(&mut rng));
+    let [ended, hurt, silent, later] = &worlds;
+    let mut records = some_records(ended, 1, 100, &mut rng);
+    let mut track = TrackSealer::new(ended.track(1, Modality::Chat));
+    track.new_epoch(&ended.recipients(), &mut rng).unwrap();
+    records.push(crate::tracks::end(ended, &track));
+    records.extend(some_records(silent, 1, 100, &mut rng));
+    let of_hurt = some_records(hurt, 2, 100, &mut rng);
+    records.extend(of_hurt);
+    let last = records.len() - 1;
+    records.extend(some_records(later, 1, 100, &mut rng));
+    let (bytes, places) = segment(1, &records);
+    let damaged = |at: usize| {
+        let mut bytes = bytes.clone();
+        bytes[at] ^= 1;
+        let ram = Ram::new("whose");
+        ram.put(1, bytes);
+        let recovered = open(&ram);
+        assert_eq!(recovered.damage.len(), 1);
+        assert!(!recovered.damage[0].tail);
+        let damaged = |world: &World| recovered.recordings[&world.begin.recording].damaged;
+        worlds.each_ref().map(damaged)
+    };
+    // Sealed bytes: the frame still says whose part it is, though nothing of it follows.
+    assert_eq!(damaged(places[last] + 150), [false, true, false, false]);
+    // Its recording, its length, its beginning: now it does not.
+    for at in [12 + 1 + 20, 7, 0] {
+        assert_eq!(damaged(places[last] + at), [false, true, true, false]);
+    }
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! The spool: when it acknowledges, when it refuses, and what it costs.
 
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{OnceLock, mpsc};
 use std::time::Duration;
 
 use proto::notice::Modality;
-use proto::{EventId, Millis, TenantId};
+use proto::{EventId, Millis, ParticipantId, TenantId};
 use seal::TrackSealer;
 use seal::spool::read::{Position, free, read, scan};
 use seal::spool::{Event, EventKind, Location, Record, Spool, SpoolConfig, SpoolError, SpoolState};
@@ -31,6 +32,7 @@ pub(crate) fn event(rng: &mut TestRng) -> Record {
         staff: None,
         participant: None,
         key: None,
+        count: None,
     })
 }
 
@@ -115,6 +117,42 @@ async fn a_restart_finds_running_recordings_with_their_parts_and_ended_ones_with
     assert_eq!(read, [Record::Part(last.clone())]);
 }
 
+#[tokio::test]
+async fn a_restart_knows_who_has_left_a_session_from_the_event_of_its_own_tenant_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut rng = TestRng::new("left");
+    let world = World::new(&mut rng);
+    let mut records = some_records(&world, 1, 200, &mut rng);
+    let (gone, other) = (
+        ParticipantId::random(&mut rng),
+        ParticipantId::random(&mut rng),
+    );
+    let at = Millis(1_790_000_003_000);
+    let mut tell = |kind, tenant, participant| {
+        records.push(Record::Event(Event {
+            id: EventId::random(&mut rng),
+            tenant,
+            at,
+            kind,
+            session: Some(world.begin.session),
+            staff: None,
+            participant: Some(participant),
+            key: None,
+            count: None,
+        }));
+    };
+    tell(EventKind::AgentJoined, world.begin.tenant, other);
+    tell(EventKind::AgentLeft, world.begin.tenant, gone);
+    tell(EventKind::AgentLeft, TenantId::from_bytes([9; 16]), other);
+    let (spool, _) = Spool::open_directory(folder.path(), config_on_disk()).unwrap();
+    spool.append(&records).await.unwrap();
+    spool.close().await;
+
+    let (_spool, recovered) = Spool::open_directory(folder.path(), config_on_disk()).unwrap();
+    let found = &recovered.recordings[&world.begin.recording];
+    assert_eq!(found.left, [(gone, at)].into());
+}
+
 #[test]
 fn one_sync_makes_everything_durable_that_came_during_the_one_before() {
     let ram = Ram::new("group");
@@ -157,6 +195,48 @@ fn with_many_active_sessions_an_append_waits_for_half_of_them_and_with_one_for_n
         answer.recv().unwrap().unwrap();
     }
     assert!(spool.syncs() - before <= 2, "{}", spool.syncs() - before);
+}
+
+#[test]
+fn fifty_appenders_who_wait_for_each_answer_need_one_sync_for_ten_messages_at_most() {
+    const APPENDERS: usize = 50;
+    const EACH: usize = 40;
+    let ram = Ram::new("company");
+    let (spool, _) = Spool::open(config(), ram.clone()).unwrap();
+    spool.sessions_active(APPENDERS);
+    let before = ram.state().sync_calls;
+    let answered = AtomicU64::new(0);
+    // Counted when the first has said all: what the others need alone is not what is asked.
+    let counted = OnceLock::new();
+    std::thread::scope(|scope| {
+        for n in 0..APPENDERS {
+            let (spool, ram) = (spool.clone(), ram.clone());
+            let (answered, counted) = (&answered, &counted);
+            scope.spawn(move || {
+                let mut rng = TestRng::new(&format!("appender {n}"));
+                for _ in 0..EACH {
+                    if counted.get().is_some() {
+                        return;
+                    }
+                    let answer = submit(&spool, &[event(&mut rng)]);
+                    answer.recv().unwrap().unwrap();
+                    answered.fetch_add(1, Ordering::SeqCst);
+                }
+                counted.get_or_init(|| {
+                    let syncs = ram.state().sync_calls - before;
+                    (syncs, answered.load(Ordering::SeqCst))
+                });
+                // Whoever still waits has company enough at once.
+                spool.sessions_active(1);
+                for _ in 0..APPENDERS {
+                    let _ = submit(&spool, &[event(&mut rng)]);
+                }
+            });
+        }
+    });
+    let (syncs, messages) = *counted.get().unwrap();
+    assert!(messages >= EACH as u64);
+    assert!(syncs * 10 <= messages, "{syncs} syncs, {messages} messages");
 }
 
 #[test]

@@ -10,8 +10,9 @@ use proto::dsse::Document as _;
 use proto::event::ChatEvent;
 use proto::notice::Modality;
 use proto::{Hash32, KeyId, Millis, ParticipantId, RecordingId, TenantId};
+use seal::manifest::{Cause, Gap};
 use seal::part::{PartHeader, PartKind};
-use seal::spool::{LiveWraps, Record, encode, segment_header};
+use seal::spool::{LiveWraps, Record, RecordedGap, encode, segment_header};
 use seal::{DataKey, Recipient, TrackSealer, WrapInfo, part, wrap};
 use serde_json::{Value, json};
 
@@ -259,6 +260,18 @@ fn spool_frames_and_manifest() {
         ),
         ("event", event(&mut rng)),
         ("end", tracks::end(&world, &track)),
+        (
+            "gap",
+            Record::Gap(RecordedGap {
+                tenant: world.begin.tenant,
+                recording: world.begin.recording,
+                gap: Gap::within(
+                    Millis(1_790_000_000_123),
+                    Millis(1_790_000_004_567),
+                    Cause::Restart,
+                ),
+            }),
+        ),
     ] {
         let mut frame = Vec::new();
         encode(&record, &mut frame).unwrap();

@@ -3,7 +3,7 @@
 use proto::dsse::{Document as _, Envelope};
 use proto::keys::{IntakeKey, NodeCertificate};
 use proto::{NodeId, PublicKey};
-use store::{IntakeGeneration, Node, StoreError};
+use store::{IntakeGeneration, Node, StoreConfig, StoreError};
 
 use crate::bench::{Bench, NOW, key, on_both_engines, rng};
 
@@ -92,4 +92,14 @@ async fn the_recorders_key_is_one(bench: Bench) {
     control.set_recorder_key(&old).await.unwrap();
     control.set_recorder_key(&new).await.unwrap();
     assert_eq!(control.recorder_key().await.unwrap(), Some(new));
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_the_connection_is_named_as_that() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let config = StoreConfig::new(format!("postgres://nobody@127.0.0.1:{port}/vestibule"));
+    let error = store::Store::open(&config).await.unwrap_err().to_string();
+    assert!(error.to_lowercase().contains("refused"), "{error}");
 }

@@ -16,10 +16,18 @@ on_both_engines!(
     shares_are_replaced_as_a_whole,
 );
 
-fn officer_key(officer: StaffId) -> OfficerKey {
+fn officer_key(tenant: &Tenant, officer: StaffId) -> OfficerKey {
+    let public_key = key();
+    let statement = proto::keys::OfficerKey {
+        tenant: tenant.id(),
+        officer,
+        public_key,
+    };
+    let recorder = ed25519_dalek::SigningKey::from_bytes(&[8; 32]);
     OfficerKey {
         officer,
-        public_key: key(),
+        public_key,
+        statement: Some(statement.sign(&recorder).unwrap()),
         sealed_private: b"sealed under a passphrase".to_vec(),
         created: NOW,
     }
@@ -60,21 +68,28 @@ async fn officers_are_listed_with_their_public_keys(bench: Bench) {
     let t = bench.tenant("shop").await;
     let (olive, otto) = two_officers(&t).await;
     add_staff(&t, "ann", StaffRole::Agent).await;
-    let old = officer_key(olive);
-    let new = officer_key(olive);
+    let old = officer_key(&t, olive);
+    let new = officer_key(&t, olive);
     t.put_officer_key(&old).await.unwrap();
     t.put_officer_key(&new).await.unwrap();
     assert!(t.officer_key(olive).await.unwrap() == Some(new.clone()));
     assert!(t.officer_key(otto).await.unwrap().is_none());
     let listed = t.officers().await.unwrap();
-    let listed: Vec<_> = listed.iter().map(|o| (o.id, o.public_key)).collect();
-    assert_eq!(listed, [(olive, Some(new.public_key)), (otto, None)]);
+    let listed: Vec<_> = listed
+        .into_iter()
+        .map(|o| (o.id, o.public_key, o.statement))
+        .collect();
+    let expected = [
+        (olive, Some(new.public_key), new.statement),
+        (otto, None, None),
+    ];
+    assert_eq!(listed, expected);
 }
 
 async fn an_agent_cannot_hold_an_officers_key(bench: Bench) {
     let t = bench.tenant("shop").await;
     let ann = add_staff(&t, "ann", StaffRole::Agent).await;
-    let refused = t.put_officer_key(&officer_key(ann)).await;
+    let refused = t.put_officer_key(&officer_key(&t, ann)).await;
     assert!(matches!(refused, Err(StoreError::NotFound)));
 }
 

@@ -1,7 +1,7 @@
 //! The transparency log's rows.
 
 use proto::Hash32;
-use store::{Checkpoint, NewLogEntry, StoreError};
+use store::{Checkpoint, NewLogEntry, StoreError, Tenant};
 
 use crate::bench::{Bench, NOW, hash, on_both_engines};
 
@@ -10,6 +10,8 @@ on_both_engines!(
     an_entry_that_comes_again_keeps_its_place,
     many_who_append_at_once_leave_no_gap,
     an_erased_event_leaves_its_leaf,
+    entries_are_found_by_what_they_are_about,
+    an_entry_is_found_by_what_is_added_later,
     the_checkpoint_that_covers_a_place_is_found,
 );
 
@@ -21,7 +23,20 @@ fn entry(id: &str) -> NewLogEntry {
         salt: hash().0,
         event: format!(r#"{{"id":"{id}"}}"#).into_bytes(),
         leaf: hash(),
+        subjects: Vec::new(),
     }
+}
+
+fn about(id: &str, subjects: &[&str]) -> NewLogEntry {
+    NewLogEntry {
+        subjects: subjects.iter().map(ToString::to_string).collect(),
+        ..entry(id)
+    }
+}
+
+async fn found(t: &Tenant, subject: &str) -> Vec<String> {
+    let entries = t.log_entries_about(subject).await.unwrap();
+    entries.into_iter().map(|entry| entry.id).collect()
 }
 
 async fn entries_are_placed_one_after_the_other(bench: Bench) {
@@ -76,6 +91,51 @@ async fn an_erased_event_leaves_its_leaf(bench: Bench) {
     assert_eq!(read.leaf, one.leaf);
     let nothing = t.erase_log_event(99).await;
     assert!(matches!(nothing, Err(StoreError::NotFound)));
+}
+
+async fn entries_are_found_by_what_they_are_about(bench: Bench) {
+    let (t, other) = (bench.tenant("shop").await, bench.tenant("bank").await);
+    for (id, subjects) in [
+        ("opened", &["case", "one", "two"] as &[&str]),
+        ("rotated", &[]),
+        ("kept", &["one"]),
+        ("closed", &["case"]),
+    ] {
+        t.append_log(&about(id, subjects)).await.unwrap();
+    }
+    other.append_log(&about("theirs", &["one"])).await.unwrap();
+    assert_eq!(found(&t, "one").await, ["opened", "kept"]);
+    assert_eq!(found(&t, "two").await, ["opened"]);
+    assert_eq!(found(&t, "case").await, ["opened", "closed"]);
+    assert_eq!(found(&t, "three").await, [""; 0]);
+    let whole = &t.log_entries_about("two").await.unwrap()[0];
+    assert_eq!(whole, &t.log_entries(0, 1).await.unwrap()[0]);
+
+    // Who erases an entry leaves nothing that says what it was about.
+    t.erase_log_event(0).await.unwrap();
+    assert_eq!(found(&t, "one").await, ["kept"]);
+    assert_eq!(found(&t, "two").await, [""; 0]);
+    // And the next is found as before.
+    t.append_log(&about("again", &["two"])).await.unwrap();
+    assert_eq!(found(&t, "two").await, ["again"]);
+    assert_eq!(t.log_indexed().await.unwrap(), 5);
+}
+
+async fn an_entry_is_found_by_what_is_added_later(bench: Bench) {
+    let t = bench.tenant("shop").await;
+    assert_eq!(t.log_indexed().await.unwrap(), 0);
+    for id in ["a", "b", "c"] {
+        t.append_log(&about(id, &[])).await.unwrap();
+    }
+    assert_eq!(t.log_indexed().await.unwrap(), 3);
+    let one = || vec!["one".to_owned()];
+    for _ in 0..2 {
+        t.index_log(&[(0, one()), (1, Vec::new()), (2, one())])
+            .await
+            .unwrap();
+        assert_eq!(found(&t, "one").await, ["a", "c"]);
+    }
+    assert_eq!(t.log_indexed().await.unwrap(), 3);
 }
 
 async fn the_checkpoint_that_covers_a_place_is_found(bench: Bench) {

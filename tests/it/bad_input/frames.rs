@@ -6,6 +6,7 @@ use loadtest::participant::{Participant, accept, agree, sign_in};
 use proto::ErrorCode;
 use proto::wire::{ClientMessage, NAME_MAX, ServerMessage};
 use testkit::house::House;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpSocket;
 use tokio::time::{Duration, Instant};
 use tokio_tungstenite::tungstenite::Message;
@@ -190,6 +191,67 @@ async fn nonsense_in_a_conversation_closes_that_socket_and_the_session_stays() -
         };
         let mut again = Participant::enter(&house.widget(), site, &hello, &[]).await?;
         again.say(2, "after").await.context(what)?;
+    }
+    is_well(&house).await?;
+    house.stop().await
+}
+
+/// Bytes that break the rules of WebSocket itself, which no client library sends.
+fn no_frames() -> [(&'static str, &'static [u8]); 5] {
+    [
+        ("an unmasked frame", &[0x81, 2, b'{', b'}']),
+        ("a reserved opcode", &[0x83, 0x82, 0, 0, 0, 0, b'{', b'}']),
+        ("a reserved bit", &[0xc1, 0x82, 0, 0, 0, 0, b'{', b'}']),
+        ("a ping in pieces", &[0x09, 0x80, 0, 0, 0, 0]),
+        ("the rest of nothing", &[0x80, 0x82, 0, 0, 0, 0, b'{', b'}']),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_that_are_no_frames_close_the_socket_with_a_word() -> Result<()> {
+    let mut house = house("").await?;
+    for (what, bytes) in no_frames() {
+        for joined in [false, true] {
+            let mut raw = if joined {
+                Raw::joined(&house).await?
+            } else {
+                Raw::open(&house).await?
+            };
+            let log = Log::from_here(&house)?;
+            raw.0.get_mut().write_all(bytes).await?;
+            let refusal = raw.end().await.context(what)?;
+            ensure!(
+                refusal == Refusal::closing(ErrorCode::Malformed),
+                "{what}, joined {joined}: {refusal:?}"
+            );
+            log.tells(ErrorCode::Malformed).await.context(what)?;
+        }
+    }
+    // Who just goes has broken no rule, and no line is written about them.
+    let log = Log::from_here(&house)?;
+    drop(Raw::open(&house).await?);
+    drop(Raw::joined(&house).await?);
+    is_well(&house).await?;
+    log.holds_no(ErrorCode::Malformed)?;
+    house.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_after_a_frame_too_large_is_read_away_so_that_the_word_arrives() -> Result<()> {
+    let mut house = house("").await?;
+    for joined in [false, true] {
+        let mut raw = if joined {
+            Raw::joined(&house).await?
+        } else {
+            Raw::open(&house).await?
+        };
+        // More than the system takes for a reader that does not read.
+        raw.send(Message::text("x".repeat(16 << 20))).await?;
+        let refusal = raw.end().await?;
+        ensure!(
+            refusal == Refusal::closing(ErrorCode::TooLarge),
+            "joined {joined}: {refusal:?}"
+        );
     }
     is_well(&house).await?;
     house.stop().await

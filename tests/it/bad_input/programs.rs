@@ -98,11 +98,9 @@ async fn a_relay_that_cannot_start_says_which_and_what_to_do() -> Result<()> {
     let file = changed(&good, "sqlite:data", "oracle:data")?;
     says(&refusal("relay", &file, serve).await?, &["[store] url"])?;
     let file = changed(&good, "sqlite:data", "sqlite:nowhere/at/all")?;
-    refusal("relay", &file, serve).await?;
-    let file = changed(&good, "recorder_key = \"", "recorder_key = \"x")?;
     says(
         &refusal("relay", &file, serve).await?,
-        &["recorder_key", "recorder key show"],
+        &["[store] url", "no recorder has set up", "recorder init"],
     )?;
 
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, house.plan().relay))?;
@@ -179,11 +177,33 @@ async fn a_recorder_that_cannot_start_says_which_and_what_to_do() -> Result<()> 
     fs::remove_file(&key)?;
     says(&refusal("recorder", &good, serve).await?, &["master.key"])?;
     put_key(&key, whole.get(..31).unwrap_or_default())?;
-    says(&refusal("recorder", &good, serve).await?, &["master.key"])?;
+    let line = refusal("recorder", &good, serve).await?;
+    says(&line, &["master.key", "32 bytes", "backup"])?;
     // A key that is not the one under which everything is sealed.
     put_key(&key, &[7; 32])?;
-    refusal("recorder", &good, serve).await?;
+    says(
+        &refusal("recorder", &good, serve).await?,
+        &["recorder.sealed", "master key is another", "backup"],
+    )?;
     put_key(&key, &whole)?;
+
+    // Rows that are not its own: it does not begin new ones beside them.
+    let file = changed(&good, "sqlite:data", "sqlite:nowhere/at/all")?;
+    says(
+        &refusal("recorder", &file, serve).await?,
+        &["nowhere/at/all", "no recorder's key", "[store]"],
+    )?;
+    for folder in ["spool", "vault"] {
+        let (there, aside) = (house.plan().data().join(folder), house.plan().path("aside"));
+        fs::rename(&there, &aside)?;
+        fs::write(&there, "")?;
+        says(
+            &refusal("recorder", &good, serve).await?,
+            &[&format!("data/{folder}"), &format!("[{folder}]")],
+        )?;
+        fs::remove_file(&there)?;
+        fs::rename(&aside, &there)?;
+    }
 
     house.start_recorder().await?;
     // A second one beside it would write the same files.

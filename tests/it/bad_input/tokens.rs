@@ -31,7 +31,7 @@ async fn come_back(house: &House, site: SiteId, token: &Token) -> Result<Partici
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_join_token_is_good_once_at_its_own_site_and_not_for_long() -> Result<()> {
+async fn a_join_token_is_good_for_one_at_its_own_site_and_not_for_long() -> Result<()> {
     let mut house = House::start_with(|plan| {
         plan.limits = "sockets_per_minute = 1000\n\n[session]\njoin_seconds = 3\n".to_owned();
     })
@@ -48,12 +48,24 @@ async fn a_join_token_is_good_once_at_its_own_site_and_not_for_long() -> Result<
         "{foreign:?}"
     );
     log.tells(ErrorCode::TokenInvalid).await?;
+    // A socket that was lost with its welcome costs nothing.
+    let lost = Participant::join(&house.widget(), site, consent.join.clone(), None, &[]).await?;
     let mut visitor =
         Participant::join(&house.widget(), site, consent.join.clone(), None, &[]).await?;
+    ensure!(
+        visitor.welcome.participant == lost.welcome.participant,
+        "one token made two participants"
+    );
+    let superseded = Raw(lost.into_socket()).end().await?;
+    ensure!(
+        superseded == Refusal::closing(ErrorCode::Superseded),
+        "{superseded:?}"
+    );
+    visitor.say(1, "here I am").await?;
     let twice = refusal(&house, hello(site, consent.join, None)?).await?;
     ensure!(twice == Refusal::closing(ErrorCode::TokenUsed), "{twice:?}");
     log.tells(ErrorCode::TokenUsed).await?;
-    visitor.say(1, "the second use took nothing away").await?;
+    visitor.say(2, "the second use took nothing away").await?;
 
     let late = agree(&house.widget(), site).await?;
     sleep(Duration::from_millis(3_200)).await;

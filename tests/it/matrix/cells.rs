@@ -33,11 +33,15 @@ const KNOWN: &[(&str, &str)] = &[
     ("GET", "/api/v1/sessions"),
 ];
 
+const SIGN_OUT: &str = "/api/v1/sign-out";
+
 /// One request and who makes it.
 struct Ask {
     who: &'static str,
     path: String,
     cookie: Option<String>,
+    /// From a page of this origin, if not from the host's own.
+    from: Option<String>,
     body: Option<Vec<u8>>,
     /// `None`: it succeeds.
     refused: Option<ErrorCode>,
@@ -47,21 +51,51 @@ struct Ask {
 async fn every_endpoint_serves_its_owner_and_refuses_everyone_else() -> Result<()> {
     let mut world = World::start().await?;
     let mut cells = 0;
+    // Refusals first: an owner's success may use something up.
+    let before = settled(&world.house).await?;
     for route in ROUTES {
         ensure!(
             KNOWN.contains(&(route.method, route.path)),
             "{route:?} is new: say here whose it is, and who is refused"
         );
-        // Refusals first: an owner's success may use something up.
-        let before = settled(&world.house).await?;
         let mut asks = foreign(route, &world.bank, &world.clinic)?;
-        asks.extend(own(route, &world.bank)?);
+        // What writes, and what stays open, is for the host's own pages.
+        if route.method == "POST" || route.path == "/ws" {
+            asks.push(Ask {
+                who: "its owner, from another page",
+                from: Some(world.house.plan().shop_origin()),
+                refused: Some(ErrorCode::OriginRefused),
+                ..own(route, &world.bank)?
+            });
+        }
         for ask in asks {
             cells += 1;
             cell(&world, route, &ask, &before).await?;
         }
-        elsewhere(&world, route).await?;
+        elsewhere(&world, route, &before).await?;
     }
+    // What reads, what writes, and the sign-out at last.
+    let mut routes: Vec<&Route> = ROUTES.iter().collect();
+    routes.sort_by_key(|route| (route.method == "POST", route.path == SIGN_OUT));
+    for route in routes {
+        cells += 1;
+        cell(&world, route, &own(route, &world.bank)?, &before).await?;
+    }
+    let me = world
+        .house
+        .desk()
+        .send(
+            Method::GET,
+            "/api/v1/me",
+            &[("cookie", &world.bank.cookie)],
+            Bytes::new(),
+        )
+        .await?;
+    ensure!(
+        me.refusal() == Some(ErrorCode::SignInRequired),
+        "whoever signed out is still signed in: {}",
+        me.status
+    );
     ensure!(
         cells > 2 * ROUTES.len(),
         "only {cells} cells for {} routes",
@@ -96,7 +130,7 @@ async fn cell(world: &World, route: &Route, ask: &Ask, before: &Snapshot) -> Res
 }
 
 /// The same path on the other host is nobody's.
-async fn elsewhere(world: &World, route: &Route) -> Result<()> {
+async fn elsewhere(world: &World, route: &Route, before: &Snapshot) -> Result<()> {
     let wrong = match route.host {
         Host::Widget => world.house.desk(),
         Host::Desk => world.house.widget(),
@@ -108,15 +142,15 @@ async fn elsewhere(world: &World, route: &Route) -> Result<()> {
     if served_there {
         return Ok(());
     }
-    for ask in own(route, &world.bank)? {
-        let reply = ask_at(&wrong, route, &ask).await?;
-        ensure!(
-            !reply.status.is_success(),
-            "{route:?} is served on the other host too: {}",
-            reply.status
-        );
-    }
-    Ok(())
+    let reply = ask_at(&wrong, route, &own(route, &world.bank)?).await?;
+    ensure!(
+        reply.refusal() == Some(ErrorCode::NotFound),
+        "{route:?} is served on the other host too: {}",
+        reply.status
+    );
+    unchanged(&world.house, before)
+        .await
+        .with_context(|| format!("{route:?} on the other host"))
 }
 
 async fn send(world: &World, route: &Route, ask: &Ask) -> Result<Reply> {
@@ -128,8 +162,8 @@ async fn send(world: &World, route: &Route, ask: &Ask) -> Result<Reply> {
 }
 
 async fn ask_at(door: &Door, route: &Route, ask: &Ask) -> Result<Reply> {
-    let origin = door.origin();
-    let mut headers = vec![("origin", origin.as_str())];
+    let own = door.origin();
+    let mut headers = vec![("origin", ask.from.as_deref().unwrap_or(&own))];
     if route.path == "/ws" {
         headers.extend([
             ("connection", "upgrade"),
@@ -155,23 +189,20 @@ async fn ask_at(door: &Door, route: &Route, ask: &Ask) -> Result<Reply> {
 }
 
 /// What the owner asks, and gets.
-fn own(route: &Route, side: &Side) -> Result<Vec<Ask>> {
+fn own(route: &Route, side: &Side) -> Result<Ask> {
     let cookie = match route.needs {
         Needs::Agent => Some(side.cookie.clone()),
         Needs::Token if route.host == Host::Desk => Some(side.cookie.clone()),
         Needs::Nobody | Needs::Token => None,
     };
-    // Signing out ends what every other cell needs; it is tried with a sign-in of its own.
-    if route.path == "/api/v1/sign-out" {
-        return Ok(Vec::new());
-    }
-    Ok(vec![Ask {
+    Ok(Ask {
         who: "its owner",
         path: path(route, side.site, &side.waiting.to_string(), side.notice)?,
         cookie,
+        from: None,
         body: body(route, side, side.notice)?,
         refused: None,
-    }])
+    })
 }
 
 /// What nobody, and what the other client, asks and does not get.
@@ -183,6 +214,7 @@ fn foreign(route: &Route, side: &Side, other: &Side) -> Result<Vec<Ask>> {
             who,
             path,
             cookie: cookie.map(str::to_owned),
+            from: None,
             body,
             refused: Some(code),
         });
@@ -328,7 +360,7 @@ fn body(route: &Route, side: &Side, notice: Hash32) -> Result<Option<Vec<u8>>> {
             participant_key: PublicKey(random()?),
             recording: RecordingChoice::Acknowledged,
         })?,
-        _ if route.method == "GET" || route.path == "/api/v1/sign-out" => return Ok(None),
+        _ if route.method == "GET" || route.path == SIGN_OUT => return Ok(None),
         other => bail!("this test knows no body for {other}"),
     };
     Ok(Some(body))

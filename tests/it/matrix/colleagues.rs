@@ -1,11 +1,13 @@
 //! Within one client: an agent without part in a conversation, and a visitor of another one.
 
 use anyhow::{Context as _, Result, ensure};
+use loadtest::door::Door;
 use loadtest::participant::{Participant, Refused, random, sign_in};
 use proto::consent::RecordingChoice;
-use proto::desk::{AcceptRequest, Me, PastSession};
+use proto::desk::{AcceptRequest, Me, PastSession, QueueView};
 use proto::wire::{ClientMessage, Hello, ServerMessage};
 use proto::{ErrorCode, PublicKey};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::World;
 use crate::rows::{settled, unchanged};
@@ -53,7 +55,7 @@ async fn a_colleague_and_another_visitor_have_no_part_in_a_conversation() -> Res
         ensure!(
             matches!(
                 refused.downcast_ref(),
-                Some(Refused(ErrorCode::ResumeStale | ErrorCode::TokenInvalid))
+                Some(Refused(ErrorCode::ResumeStale))
             ),
             "{what} token with a colleague's cookie: {refused:#}"
         );
@@ -92,4 +94,44 @@ async fn a_colleague_and_another_visitor_have_no_part_in_a_conversation() -> Res
         ensure!(me.staff != own.staff, "two people are one");
     }
     world.house.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_shows_its_own_clients_visitors_and_agents_alone() -> Result<()> {
+    let mut world = World::start().await?;
+    let desk = world.house.desk();
+    for (own, other) in [(&world.bank, &world.clinic), (&world.clinic, &world.bank)] {
+        let queue = queue(&desk, &own.cookie).await?;
+        let waiting: Vec<_> = queue.waiting.iter().map(|entry| entry.session).collect();
+        ensure!(waiting == [own.waiting], "{}: {waiting:?}", own.slug);
+        ensure!(queue.mine.is_empty(), "{}: not theirs", own.slug);
+        let agents = &client(&world.house, &own.slug)?.agents;
+        let shown = queue.colleagues.iter().map(|colleague| &colleague.name);
+        ensure!(
+            shown.eq(agents.iter().skip(1).map(|agent| &agent.name)),
+            "{}: not the colleagues",
+            own.slug
+        );
+        ensure!(own.waiting != other.waiting, "the two are one");
+    }
+    world.house.stop().await
+}
+
+/// The first picture of the queue that the desk streams.
+async fn queue(desk: &Door, cookie: &str) -> Result<QueueView> {
+    let mut stream = desk.connect().await?;
+    let host = desk.authority();
+    let ask = format!("GET /api/v1/queue HTTP/1.1\r\nhost: {host}\r\ncookie: {cookie}\r\n\r\n");
+    stream.write_all(ask.as_bytes()).await?;
+    let mut heard = Vec::new();
+    loop {
+        let text = String::from_utf8_lossy(&heard);
+        if let Some((_, after)) = text.split_once("data: ")
+            && let Some((picture, _)) = after.split_once('\n')
+        {
+            return Ok(serde_json::from_str(picture.trim())?);
+        }
+        let read = stream.read_buf(&mut heard).await?;
+        ensure!(read > 0, "the stream ended without a picture");
+    }
 }

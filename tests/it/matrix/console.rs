@@ -1,15 +1,17 @@
 //! The officers' pages: each of the console's routes, asked by nobody, by an agent, by the other
-//! client's officer, from another page, and by their owner.
+//! client's officer, from another page, and at last by their owner.
 //!
-//! The routes are read from where the console's router is built: a new one without a cell fails.
+//! The routes are read from where the console's router is built: a new one without a cell, and a
+//! form without its fields, fails.
 
 use anyhow::{Context as _, Result, bail, ensure};
-use bytes::Bytes;
 use http::{Method, StatusCode, header};
-use loadtest::door::Reply;
+use loadtest::door::{Door, Reply};
 use proto::wire::{ClientMessage, ServerMessage};
+use testkit::house::House;
 
-use super::{World, console_cookie};
+use super::World;
+use crate::officer::{Officer, ask};
 use crate::rows::{settled, unchanged};
 use crate::session::client;
 
@@ -27,6 +29,16 @@ enum About {
     /// A case, by its id.
     Case,
 }
+
+/// The forms, in an order in which their owner can send them.
+const FORMS: &[&str] = &[
+    "/sign-in",
+    "/cases",
+    "/cases/{id}/approve",
+    "/cases/{id}/bundle",
+    "/cases/{id}/close",
+    "/sign-out",
+];
 
 fn about(path: &str) -> Result<About> {
     Ok(match path {
@@ -62,136 +74,314 @@ fn routes() -> Result<Vec<(Method, &'static str)>> {
     Ok(routes)
 }
 
-fn signed_out(reply: &Reply) -> bool {
-    let to = reply.headers.get(header::LOCATION);
-    reply.status == StatusCode::SEE_OTHER && to.is_some_and(|to| to == "/sign-in")
+/// Whose cookie, and from which page, if not the console's own.
+fn headers<'a>(cookie: Option<&'a str>, from: Option<&'a str>) -> Vec<(&'static str, &'a str)> {
+    let cookie = cookie.map(|cookie| ("cookie", cookie));
+    cookie
+        .into_iter()
+        .chain(from.map(|from| ("origin", from)))
+        .collect()
+}
+
+/// What is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    /// To sign in first.
+    SignIn,
+    /// This status.
+    Status(StatusCode),
+    /// A page, which holds nothing of the client whose officer did not ask.
+    Silence,
+}
+
+/// One request that is refused.
+struct Refusal {
+    who: &'static str,
+    cookie: Option<String>,
+    from: Option<String>,
+    form: String,
+    due: Due,
+}
+
+/// The bank, whose pages are asked for, and the clinic, whose officer is not shown them.
+struct Sides {
+    console: Door,
+    desk: String,
+    recording: String,
+    case: String,
+    vera: Officer,
+    otto: Officer,
+    ruth: Officer,
+    /// Cookies that are no officer's of the bank: who, and what they show.
+    impostors: Vec<(&'static str, String)>,
+}
+
+impl Sides {
+    async fn of(world: &World) -> Result<Self> {
+        let house = &world.house;
+        // Signing in is counted by address, and others sign in here too.
+        let console = house.console().from([127, 0, 0, 9].into());
+        let (bank, clinic) = (client(house, "alpine")?, client(house, "harbour")?);
+        let [vera, otto] = bank.officers.as_slice() else {
+            bail!("the bank has two officers")
+        };
+        let ruth = clinic.officers.first().context("the clinic has officers")?;
+        let (vera, otto, ruth) = (
+            Officer::sign_in(&console, bank, vera, &[]).await?,
+            Officer::sign_in(&console, bank, otto, &[]).await?,
+            Officer::sign_in(&console, clinic, ruth, &[]).await?,
+        );
+        let recording = ended(house).await?;
+        let case = case(house, &recording).await?;
+        let (tenant, _) = vera.cookie.split_once('.').context("a tenant")?;
+        let (_, foreign) = ruth.cookie.split_once('.').context("a token")?;
+        let mut impostors = vec![(
+            "the other's token with this one's name",
+            format!("{tenant}.{foreign}"),
+        )];
+        for (who, cookie) in [("an agent", &world.bank.cookie)]
+            .into_iter()
+            .chain(
+                world
+                    .bank
+                    .impostors
+                    .iter()
+                    .map(|(who, cookie)| (*who, cookie)),
+            )
+            // That one is an officer's here.
+            .filter(|(who, _)| *who != "an officer's cookie")
+        {
+            impostors.push((who, cookie.replace("__Host-desk", "__Host-console")));
+        }
+        Ok(Self {
+            console,
+            desk: house.desk().origin(),
+            recording,
+            case,
+            vera,
+            otto,
+            ruth,
+            impostors,
+        })
+    }
+
+    /// A route's path, about what is the bank's.
+    fn path(&self, route: &str) -> Result<String> {
+        Ok(match about(route)? {
+            About::Recording => route.replace("{id}", &self.recording),
+            About::Case => route.replace("{id}", &self.case),
+            About::Own if route == "/cases/new" => format!("{route}?recording={}", self.recording),
+            About::Own | About::Anyone => route.to_owned(),
+        })
+    }
+
+    /// Whoever does not get this.
+    fn refusals(&self, method: &Method, route: &str) -> Result<Vec<Refusal>> {
+        let about = about(route)?;
+        let form = |officer: &Officer| match *method {
+            Method::POST => officer.form(route, &self.recording),
+            _ => Ok(String::new()),
+        };
+        let mut refusals = Vec::new();
+        let mut refuse = |who, cookie: Option<&str>, form, due| {
+            refusals.push(Refusal {
+                who,
+                cookie: cookie.map(str::to_owned),
+                from: None,
+                form,
+                due,
+            });
+        };
+        // Whose sign-out it is not, nobody signs out: what is due is what anyone gets.
+        if about != About::Anyone || route == "/sign-out" {
+            refuse("nobody", None, form(&self.vera)?, Due::SignIn);
+            for (who, cookie) in &self.impostors {
+                refuse(who, Some(cookie), form(&self.vera)?, Due::SignIn);
+            }
+        }
+        let other = Some(self.ruth.cookie.as_str());
+        let foreign = match (about, method, route) {
+            (About::Anyone, ..) => None,
+            (About::Own, _, "/cases/new") | (About::Recording | About::Case, ..) => {
+                Some(Due::Status(StatusCode::NOT_FOUND))
+            }
+            (About::Own, &Method::POST, _) => Some(Due::Status(StatusCode::NOT_FOUND)),
+            (About::Own, ..) => Some(Due::Silence),
+        };
+        if let Some(due) = foreign {
+            refuse("the other's officer", other, form(&self.ruth)?, due);
+        }
+        if route == "/sign-in" && method == Method::POST {
+            let unknown = Due::Status(StatusCode::UNAUTHORIZED);
+            let own = form(&self.vera)?;
+            let elsewhere = own.replace(&self.vera.client, &self.ruth.client);
+            refuse("an officer, at the other client", None, elsewhere, unknown);
+            let wrong = own.replace(&self.vera.person.password, &self.ruth.person.password);
+            refuse("with the other's password", None, wrong, unknown);
+        }
+        if method == Method::POST {
+            refusals.push(Refusal {
+                who: "from another page",
+                cookie: Some(self.vera.cookie.clone()),
+                from: Some(self.desk.clone()),
+                form: form(&self.vera)?,
+                due: Due::Status(StatusCode::FORBIDDEN),
+            });
+        }
+        Ok(refusals)
+    }
+
+    /// Whether a page holds anything of the bank's.
+    fn tells(&self, page: &Reply) -> bool {
+        let words = String::from_utf8_lossy(&page.body);
+        let own = [&self.recording, &self.case, &self.vera.person.name];
+        own.into_iter().any(|own| words.contains(own.as_str()))
+    }
+
+    async fn refused(&self, method: &Method, route: &str, refusal: &Refusal) -> Result<()> {
+        let path = self.path(route)?;
+        let (cookie, from) = (refusal.cookie.as_deref(), refusal.from.as_deref());
+        let reply = ask(
+            &self.console,
+            method,
+            &path,
+            &headers(cookie, from),
+            &refusal.form,
+        )
+        .await?;
+        let to = reply.headers.get(header::LOCATION);
+        let fits = match refusal.due {
+            Due::SignIn => {
+                reply.status == StatusCode::SEE_OTHER && to.is_some_and(|to| to == "/sign-in")
+            }
+            Due::Status(status) => reply.status == status,
+            Due::Silence => reply.status == StatusCode::OK,
+        };
+        ensure!(fits, "{:?} was due: {}", refusal.due, reply.status);
+        // A cookie of its own would let them in.
+        let let_in = reply.cookie().is_some_and(|cookie| cookie.contains('.'));
+        ensure!(!let_in, "it signs them in");
+        ensure!(!self.tells(&reply), "it tells what is the bank's");
+        Ok(())
+    }
+
+    /// The owner gets the page, and it is theirs.
+    async fn shown(&self, route: &str) -> Result<()> {
+        let own = Some(self.vera.cookie.as_str());
+        let path = self.path(route)?;
+        let reply = ask(&self.console, &Method::GET, &path, &headers(own, None), "").await?;
+        ensure!(reply.status == StatusCode::OK, "{}", reply.status);
+        ensure!(
+            about(route)? == About::Anyone || self.tells(&reply),
+            "the owner's page is empty"
+        );
+        Ok(())
+    }
+
+    /// The owner sends the form, and what it is for happens.
+    async fn done(&self, route: &str) -> Result<()> {
+        let officers: &[&Officer] = match route {
+            "/cases/{id}/approve" => &[&self.vera, &self.otto],
+            _ => &[&self.vera],
+        };
+        let path = self.path(route)?;
+        for officer in officers {
+            let form = officer.form(route, &self.recording)?;
+            let cookie = (route != "/sign-in").then_some(officer.cookie.as_str());
+            let reply = ask(
+                &self.console,
+                &Method::POST,
+                &path,
+                &headers(cookie, None),
+                &form,
+            )
+            .await?;
+            let due = match route {
+                "/cases/{id}/bundle" => StatusCode::OK,
+                _ => StatusCode::SEE_OTHER,
+            };
+            ensure!(reply.status == due, "{}", reply.status);
+            let to = reply.headers.get(header::LOCATION);
+            let to = to.map(|to| to.to_str()).transpose()?;
+            match route {
+                "/sign-in" => ensure!(
+                    to == Some("/") && reply.cookie().is_some_and(|cookie| cookie.contains('.')),
+                    "nobody is signed in"
+                ),
+                "/cases" => ensure!(
+                    to.is_some_and(|to| to.starts_with("/cases/") && !to.contains(&self.case)),
+                    "no case was opened: {to:?}"
+                ),
+                "/cases/{id}/bundle" => {
+                    let names = memchr::memmem::find(&reply.body, self.recording.as_bytes());
+                    ensure!(names.is_some(), "no bundle was handed out");
+                }
+                "/sign-out" => {
+                    let page =
+                        ask(&self.console, &Method::GET, "/", &headers(cookie, None), "").await?;
+                    ensure!(page.status == StatusCode::SEE_OTHER, "still signed in");
+                }
+                _ => ensure!(to.is_some_and(|to| to.contains(&self.case)), "{to:?}"),
+            }
+        }
+        Ok(())
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_page_of_the_console_is_its_own_clients_alone() -> Result<()> {
     let mut world = World::start().await?;
-    let house = &world.house;
-    let (_, mut agent) = world.bank.room(house).await?;
+    let (_, mut agent) = world.bank.room(&world.house).await?;
     agent.send(&ClientMessage::End {}).await?;
     agent
         .until(|message| matches!(message, ServerMessage::Ended { .. }).then_some(()))
         .await?;
-    let (bank, clinic) = (client(house, "alpine")?, client(house, "harbour")?);
-    let recording = ended(house).await?;
-    let opened = house
-        .recorder_says(
-            &[
-                "case",
-                "open",
-                "alpine",
-                "--authority",
-                "Court",
-                "--reference",
-                "1",
-                "--basis",
-                "Order",
-                "--recording",
-                &recording,
-            ],
-            "",
-        )
-        .await?;
-    let case = opened
-        .lines()
-        .last()
-        .context("a case has an id")?
-        .trim()
-        .to_owned();
-
-    let own = console_cookie(house, bank).await?;
-    let other = console_cookie(house, clinic).await?;
-    let (_, token) = other.split_once('.').context("a token")?;
-    let (tenant, _) = own.split_once('.').context("a tenant")?;
-    let crossed = format!("{tenant}.{token}");
-    let agents = world.bank.cookie.replace("__Host-desk", "__Host-console");
-    let console = house.console();
-    let origin = console.origin();
-    let desk = house.desk().origin();
-    for (method, route) in routes()? {
-        let about = about(route)?;
-        let id = if about == About::Recording {
-            &recording
-        } else {
-            &case
-        };
-        let path = route.replace("{id}", id);
-        let ask = async |cookie: Option<&str>, from: &str| {
-            let mut headers = vec![
-                ("origin", from),
-                ("content-type", "application/x-www-form-urlencoded"),
-            ];
-            headers.extend(cookie.map(|cookie| ("cookie", cookie)));
-            console
-                .send(method.clone(), &path, &headers, Bytes::new())
-                .await
-        };
-        let before = settled(house).await?;
-        if about != About::Anyone {
-            let nobodies = [None, Some(crossed.as_str()), Some(agents.as_str())];
-            for (who, cookie) in ["nobody", "the other's token", "an agent"]
-                .into_iter()
-                .zip(nobodies)
-            {
-                let reply = ask(cookie, &origin).await?;
-                ensure!(
-                    signed_out(&reply),
-                    "{method} {route}, {who}: {}",
-                    reply.status
-                );
-            }
+    let sides = Sides::of(&world).await?;
+    let routes = routes()?;
+    // Refusals first: what an owner does cannot be done twice.
+    let before = settled(&world.house).await?;
+    for (method, route) in &routes {
+        for refusal in sides.refusals(method, route)? {
+            let what = format!("{method} {route}, {}", refusal.who);
+            let refused = sides.refused(method, route, &refusal).await;
+            refused.with_context(|| what.clone())?;
+            unchanged(&world.house, &before).await.context(what)?;
         }
-        if matches!(about, About::Recording | About::Case) {
-            let reply = ask(Some(&other), &origin).await?;
-            // A form that cannot be read is refused before it is asked whose it is about.
-            let refused = reply.status == StatusCode::NOT_FOUND
-                || (method == Method::POST && reply.status == StatusCode::UNPROCESSABLE_ENTITY);
-            ensure!(
-                refused,
-                "{method} {route}, the other's officer: {}",
-                reply.status
-            );
-            let words = String::from_utf8_lossy(&reply.body).into_owned();
-            ensure!(
-                !words.contains(&recording),
-                "{method} {route} tells the other client of it"
-            );
-        }
-        if about == About::Own && method == Method::GET {
-            let reply = ask(Some(&other), &origin).await?;
-            let words = String::from_utf8_lossy(&reply.body).into_owned();
-            let silent = !words.contains(&recording) && !words.contains(&case);
-            ensure!(silent, "{route} shows the other client what is not theirs");
-        }
-        if method == Method::POST {
-            let reply = ask(Some(&own), &desk).await?;
-            ensure!(
-                reply.status == StatusCode::FORBIDDEN,
-                "{method} {route} from another page: {}",
-                reply.status
-            );
-        }
-        unchanged(house, &before)
-            .await
-            .with_context(|| format!("{method} {route}"))?;
-        if method == Method::GET {
-            let reply = ask(Some(&own), &origin).await?;
-            ensure!(
-                reply.status.is_success(),
-                "{method} {route}, its owner: {}",
-                reply.status
-            );
-        }
+    }
+    for (_, route) in routes.iter().filter(|(method, _)| method == Method::GET) {
+        let shown = sides.shown(route).await;
+        shown.with_context(|| format!("GET {route}, its owner"))?;
+    }
+    for (_, route) in routes.iter().filter(|(method, _)| method == Method::POST) {
+        ensure!(FORMS.contains(route), "{route} is new: say when it is sent");
+    }
+    for route in FORMS {
+        let done = sides.done(route).await;
+        done.with_context(|| format!("POST {route}, its owner"))?;
     }
     world.house.stop().await
 }
 
+/// A case of the bank's about this recording.
+async fn case(house: &House, recording: &str) -> Result<String> {
+    let arguments = ["case", "open", "alpine", "--authority", "Court"];
+    let reason = [
+        "--reference",
+        "1",
+        "--basis",
+        "Order",
+        "--recording",
+        recording,
+    ];
+    let opened = house
+        .recorder_says(&[arguments.as_slice(), &reason].concat(), "")
+        .await?;
+    let id = opened.lines().last().context("a case has an id")?;
+    Ok(id.trim().to_owned())
+}
+
 /// The bank's one recording that has ended, once it is in the vault: others still wait.
-pub(crate) async fn ended(house: &testkit::house::House) -> Result<String> {
+pub(crate) async fn ended(house: &House) -> Result<String> {
     for _ in 0..100 {
         let list = house
             .recorder_says(&["list", "alpine", "--json"], "")

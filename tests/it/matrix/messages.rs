@@ -1,13 +1,22 @@
 //! The socket: each hello and each message, from each role, and with the other client's things.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, bail, ensure};
 use loadtest::door::Door;
-use loadtest::participant::{Participant, Refused, random};
+use loadtest::participant::{Participant, Refused, accept, agree, random, sign_in};
+use proto::consent::RecordingChoice;
+use proto::desk::{AcceptRequest, Me};
+use proto::event::LeaveReason;
 use proto::wire::{ClientMessage, Hello, ServerMessage};
-use proto::{ErrorCode, SiteId, StaffId, Token};
+use proto::{ErrorCode, PublicKey, SiteId, StaffId, Token};
+use tokio::time::timeout;
 
 use super::World;
 use crate::rows::{settled, unchanged};
+use crate::session::client;
+
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Every kind of message. A new one does not compile without a cell.
 fn each(to: StaffId) -> Vec<(&'static str, ClientMessage)> {
@@ -48,6 +57,10 @@ async fn a_token_opens_its_own_session_at_its_own_door_and_no_other() -> Result<
     let (widget, desk) = (world.house.widget(), world.house.desk());
     let (bank, clinic) = (&world.bank, &world.clinic);
     let (visitor, agent) = bank.room(&world.house).await?;
+    // A session that is accepted, and that nobody has joined with this.
+    let waiting = agree(&widget, bank.site).await?;
+    let _waits = Participant::join(&widget, bank.site, waiting.join, None, &[]).await?;
+    let accepted = accept(&desk, &bank.cookie, waiting.session).await?;
     let own: [(&str, &str); 1] = [("cookie", &bank.cookie)];
     let foreign: [(&str, &str); 1] = [("cookie", &clinic.cookie)];
     let resume = |site, token: &Token| Hello::Resume {
@@ -70,90 +83,131 @@ async fn a_token_opens_its_own_session_at_its_own_door_and_no_other() -> Result<
     };
     let mine = &visitor.welcome.resume;
     let theirs = &agent.welcome.resume;
-    let cells: Vec<(&str, &Door, &[(&str, &str)], Hello)> = vec![
+    let (elsewhere, invalid) = (ErrorCode::OriginRefused, ErrorCode::TokenInvalid);
+    let stale = ErrorCode::ResumeStale;
+    let visitors = || bank.unused.clone();
+    let agents = || accepted.join.clone();
+    let cells: Vec<(&str, &Door, &[(&str, &str)], Hello, ErrorCode)> = vec![
         (
             "an unknown join token",
             &widget,
             &[],
             join(bank.site, unknown()?),
+            invalid,
         ),
         (
             "a join token with the other client's site",
             &widget,
             &[],
-            join(clinic.site, bank.unused.clone()),
+            join(clinic.site, visitors()),
+            invalid,
         ),
         (
             "a join token with no site",
             &widget,
             &[],
-            join(nowhere, bank.unused.clone()),
+            join(nowhere, visitors()),
+            invalid,
         ),
         (
             "a visitor's join token at the desk",
             &desk,
             &own,
-            join(bank.site, bank.unused.clone()),
+            join(bank.site, visitors()),
+            elsewhere,
         ),
         (
             "a visitor's join token at the other's desk",
             &desk,
             &foreign,
-            join(bank.site, bank.unused.clone()),
+            join(bank.site, visitors()),
+            elsewhere,
+        ),
+        (
+            "an agent's join token at the widget",
+            &widget,
+            &[],
+            join(bank.site, agents()),
+            elsewhere,
+        ),
+        (
+            "an agent's join token with the other's cookie",
+            &desk,
+            &foreign,
+            join(bank.site, agents()),
+            invalid,
+        ),
+        (
+            "an agent's join token with the other's cookie and site",
+            &desk,
+            &foreign,
+            join(clinic.site, agents()),
+            invalid,
         ),
         (
             "an unknown resume token",
             &widget,
             &[],
             resume(bank.site, &unknown()?),
+            stale,
         ),
         (
             "a resume token with the other client's site",
             &widget,
             &[],
             resume(clinic.site, mine),
+            stale,
+        ),
+        (
+            "a resume token with no site",
+            &widget,
+            &[],
+            resume(nowhere, mine),
+            stale,
         ),
         (
             "an agent's resume token with the other's cookie",
             &desk,
             &foreign,
             resume(bank.site, theirs),
+            invalid,
+        ),
+        (
+            "an agent's resume token with the other's cookie and site",
+            &desk,
+            &foreign,
+            resume(clinic.site, theirs),
+            stale,
         ),
         (
             "a visitor's resume token at the desk",
             &desk,
             &own,
             resume(bank.site, mine),
+            stale,
         ),
         (
             "an agent's resume token at the widget",
             &widget,
             &[],
             resume(bank.site, theirs),
+            stale,
         ),
     ];
-    for (what, door, headers, hello) in cells {
-        let before = settled(&world.house).await?;
-        match Participant::enter(door, bank.site, &hello, headers).await {
-            Ok(_) => bail!("{what}: it was let in"),
-            Err(error) => {
-                let Some(Refused(code)) = error.downcast_ref() else {
-                    bail!("{what}: {error:#}")
-                };
-                let due = [
-                    // A token shown at another door.
-                    ErrorCode::OriginRefused,
-                    ErrorCode::TokenInvalid,
-                    ErrorCode::ResumeStale,
-                    ErrorCode::NotPermitted,
-                    ErrorCode::NotFound,
-                ];
-                ensure!(due.contains(code), "{what}: {code}");
-            }
-        }
+    let before = settled(&world.house).await?;
+    for (what, door, headers, hello, due) in cells {
+        let Err(error) = Participant::enter(door, bank.site, &hello, headers).await else {
+            bail!("{what}: it was let in")
+        };
+        let Some(Refused(code)) = error.downcast_ref() else {
+            bail!("{what}: {error:#}")
+        };
+        ensure!(*code == due, "{what}: {code}, and {due} was due");
         unchanged(&world.house, &before).await.context(what)?;
     }
     // The owners, last: what was tried above has taken nothing from them.
+    Participant::enter(&widget, bank.site, &join(bank.site, visitors()), &[]).await?;
+    Participant::enter(&desk, bank.site, &join(bank.site, agents()), &own).await?;
     let again = Participant::enter(&widget, bank.site, &resume(bank.site, mine), &[]).await?;
     ensure!(
         again.welcome.session == visitor.welcome.session,
@@ -167,11 +221,42 @@ async fn a_token_opens_its_own_session_at_its_own_door_and_no_other() -> Result<
     world.house.stop().await
 }
 
+/// What a message gets.
+enum Due {
+    /// It is done, and this message tells so: to who sent it, or to the other.
+    Told {
+        sender: bool,
+        by: fn(&ServerMessage) -> bool,
+    },
+    /// It is refused, and nothing changes.
+    Refused(ErrorCode),
+}
+
+fn due(message: &ClientMessage, agent_asks: bool) -> Due {
+    let told = |sender, by| Due::Told { sender, by };
+    match (message, agent_asks) {
+        (ClientMessage::Say { .. }, _) => told(false, |m| matches!(m, ServerMessage::Said { .. })),
+        (ClientMessage::Typing { .. }, _) => {
+            told(false, |m| matches!(m, ServerMessage::Typing { .. }))
+        }
+        (ClientMessage::Mark { .. }, _) => {
+            told(false, |m| matches!(m, ServerMessage::Marks { .. }))
+        }
+        (ClientMessage::End {}, _) => told(true, |m| matches!(m, ServerMessage::Ended { .. })),
+        // The other client's agent is nobody here.
+        (ClientMessage::Invite { .. } | ClientMessage::Transfer { .. }, true) => {
+            Due::Refused(ErrorCode::NotFound)
+        }
+        // Alone, an agent cannot leave the visitor behind; and a visitor asks nobody in.
+        _ => Due::Refused(ErrorCode::NotPermitted),
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_message_does_what_its_role_may_and_nothing_for_the_other_client() -> Result<()> {
     let mut world = World::start().await?;
     let bank = &world.bank;
-    let stranger: proto::desk::Me = world
+    let stranger: Me = world
         .house
         .desk()
         .fetch("/api/v1/me", &[("cookie", &world.clinic.cookie)])
@@ -181,42 +266,122 @@ async fn each_message_does_what_its_role_may_and_nothing_for_the_other_client() 
             let (mut visitor, mut agent) = bank.room(&world.house).await?;
             let before = settled(&world.house).await?;
             let role = if agent_asks { "agent" } else { "visitor" };
-            let asks = if agent_asks { &mut agent } else { &mut visitor };
+            let what = format!("{name} from the {role}");
+            let (asks, other) = if agent_asks {
+                (&mut agent, &mut visitor)
+            } else {
+                (&mut visitor, &mut agent)
+            };
             asks.send(&message).await?;
-            // A message after it, so that there is an answer where the first has none.
-            let fence = ClientMessage::Say {
-                cid: 2,
-                text: "fence".to_owned(),
-            };
-            asks.send(&fence).await?;
-            let refused = asks
-                .until(|answer| match answer {
-                    ServerMessage::Error { code, .. } => Some(Some(code)),
-                    ServerMessage::Ack { cid: 2, .. } | ServerMessage::Ended { .. } => Some(None),
-                    _ => None,
-                })
-                .await?;
-            let due: &[Option<ErrorCode>] = match (name, agent_asks) {
-                ("say" | "typing" | "mark", _) => &[None],
-                // What comes after the end comes too late.
-                ("end", _) => &[None, Some(ErrorCode::SessionEnded)],
-                // The other client's agent is nobody here.
-                ("invite" | "transfer", true) => &[Some(ErrorCode::NotFound)],
-                // Alone, an agent cannot leave the visitor behind.
-                ("leave", true) => &[Some(ErrorCode::NotPermitted), Some(ErrorCode::AlreadyTaken)],
-                _ => &[Some(ErrorCode::NotPermitted)],
-            };
-            ensure!(
-                due.contains(&refused),
-                "{name} from the {role}: {refused:?}, due {due:?}"
-            );
-            // The end itself is written down, whatever comes after it.
-            if refused.is_some() && name != "end" {
-                unchanged(&world.house, &before)
+            match due(&message, agent_asks) {
+                Due::Told { sender, by } => {
+                    let told = if sender { asks } else { other };
+                    let seen = until(told, |m| by(&m).then_some(())).await;
+                    seen.with_context(|| what)?;
+                }
+                Due::Refused(due) => {
+                    let code = until(asks, |answer| match answer {
+                        ServerMessage::Error { code, .. } => Some(code),
+                        _ => None,
+                    })
                     .await
-                    .with_context(|| format!("{name} from the {role}"))?;
+                    .with_context(|| what.clone())?;
+                    ensure!(code == due, "{what}: {code}, and {due} was due");
+                    unchanged(&world.house, &before).await.context(what)?;
+                }
             }
         }
     }
     world.house.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_asks_a_colleague_in_and_hands_on_and_the_other_client_gets_neither() -> Result<()>
+{
+    let mut world = World::start().await?;
+    let (house, bank) = (&world.house, &world.bank);
+    let desk = house.desk();
+    let people = client(house, "alpine")?;
+    let jonas = people.agents.get(1).context("the bank has two agents")?;
+    let cookie = sign_in(&desk, "alpine", &jonas.sign_in, &jonas.password).await?;
+    let jonas_asks = [("cookie", cookie.as_str())];
+    let jonas: Me = desk.fetch("/api/v1/me", &jonas_asks).await?;
+    let to = jonas.staff;
+    let asks = [
+        ("invite", ClientMessage::Invite { to }, false),
+        ("transfer", ClientMessage::Transfer { to: Some(to) }, true),
+        ("to the queue", ClientMessage::Transfer { to: None }, true),
+    ];
+    for (what, message, hands_on) in asks {
+        let (mut visitor, mut agent) = bank.room(house).await?;
+        let session = agent.welcome.session;
+        agent.send(&message).await?;
+        let handover = until(&mut visitor, |m| match m {
+            ServerMessage::Asked { handover, .. } => Some(handover),
+            _ => None,
+        })
+        .await
+        .context(what)?;
+        ensure!(handover == hands_on, "{what}: handed on {handover}");
+
+        let before = settled(house).await?;
+        let path = format!("/api/v1/sessions/{session}/accept");
+        let body = AcceptRequest {
+            participant_key: PublicKey(random()?),
+            recording: RecordingChoice::Acknowledged,
+        };
+        let other = [("cookie", world.clinic.cookie.as_str())];
+        let refused = desk.post(&path, &other, &body).await?;
+        ensure!(
+            refused.refusal() == Some(ErrorCode::NotFound),
+            "{what}, the other client's agent: {}",
+            refused.status
+        );
+        unchanged(house, &before).await.context(what)?;
+
+        let accepted = accept(&desk, &cookie, session).await?;
+        let mut second =
+            Participant::join(&desk, accepted.site, accepted.join, None, &jonas_asks).await?;
+        ensure!(second.welcome.session == session, "{what}: another session");
+        if !hands_on {
+            // Now that somebody stays.
+            agent.send(&ClientMessage::Leave {}).await?;
+        }
+        let (who, reason) = until(&mut visitor, |m| match m {
+            ServerMessage::Left {
+                participant,
+                reason,
+                ..
+            } => Some((participant, reason)),
+            _ => None,
+        })
+        .await
+        .context(what)?;
+        let due = if hands_on {
+            LeaveReason::Transferred
+        } else {
+            LeaveReason::Left
+        };
+        ensure!(
+            who == agent.welcome.participant && reason == due,
+            "{what}: left for {reason:?}"
+        );
+        second.say(1, "I am with you now").await?;
+        until(&mut visitor, |m| {
+            matches!(m, ServerMessage::Said { .. }).then_some(())
+        })
+        .await
+        .context(what)?;
+    }
+    world.house.stop().await
+}
+
+/// Reads until `wanted` picks something out; what never comes is no reason to wait for ever.
+async fn until<T>(
+    participant: &mut Participant,
+    wanted: impl FnMut(ServerMessage) -> Option<T>,
+) -> Result<T> {
+    timeout(PATIENCE, participant.until(wanted))
+        .await
+        .context("nothing came in time")?
 }

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use super::python;
 
 /// The Python on the page.
-fn printed() -> Result<String> {
+pub(super) fn printed() -> Result<String> {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/format.md");
     let page = std::fs::read_to_string(page)?;
     let (_, after) = page.split_once("```python\n").context("no Python")?;

@@ -78,28 +78,19 @@ impl Agent {
         self.choose("invite", colleague).await
     }
 
-    /// Opens the list of colleagues until this one is at the desk, and presses their name.
+    /// Opens the list of colleagues and presses this one's name, as soon as they are at the desk.
     async fn choose(&self, deed: &str, colleague: &str) -> Result<()> {
-        for _ in 0..20 {
-            self.browser
-                .press(&format!("main header button.{deed}"))
-                .await?;
-            self.browser.see("dialog[open]").await?;
-            let chosen: bool = self
-                .browser
-                .value(
-                    "const b = [...document.querySelectorAll('dialog[open] button:enabled')].find((b) => b.querySelector('.who')?.textContent === arguments[0]);
-                     (b ?? document.querySelector('dialog[open] .choices button')).click(); return !!b",
-                    vec![Value::from(colleague)],
-                )
-                .await?;
-            if chosen {
-                return Ok(());
-            }
-            self.browser.gone("dialog[open]").await?;
-            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-        }
-        anyhow::bail!("{colleague} is not at the desk")
+        self.browser
+            .press(&format!("main header button.{deed}"))
+            .await?;
+        self.browser
+            .until(
+                &format!("{colleague} at the desk"),
+                "const b = [...document.querySelectorAll('dialog[open] button:enabled')].find((b) => b.querySelector('.who')?.textContent === arguments[0]);
+                 b?.click(); return !!b",
+                vec![Value::from(colleague)],
+            )
+            .await
     }
 
     /// Waits until a line of this kind and with these words stands there.
@@ -115,15 +106,41 @@ impl Agent {
             .await
     }
 
+    /// Waits until one's own message is shown as having come this far: `Kept`, `Delivered`, `Read`.
+    pub async fn progress(&self, text: &str, how_far: &str) -> Result<()> {
+        self.browser
+            .until(
+                &format!("{text:?} to be {how_far}"),
+                PROGRESS,
+                vec![Value::from(text), Value::from(how_far)],
+            )
+            .await
+    }
+
     /// All lines of the conversation in front, in order.
     pub async fn lines(&self) -> Result<Vec<Line>> {
         self.browser.value(LINES, Vec::new()).await
     }
 }
 
-/// What the desk shows of the conversation in front, line by line.
-const LINES: &str = "return [...document.querySelectorAll('desk-line, desk-pending-line')].map((line) => ({
-    kind: line.localName === 'desk-pending-line' ? 'pending' : line.classList.contains('event') ? 'event'
-      : line.classList.contains('mine') ? 'mine' : 'theirs',
-    text: line.querySelector(':scope > p').textContent,
-  }))";
+/// What the desk shows of the conversation in front, line by line. A name stands above the first of
+/// several by one person.
+const LINES: &str = "let name = '';
+  return [...document.querySelectorAll('desk-line, desk-pending-line')].map((line) => {
+    const text = line.querySelector(':scope > p').textContent;
+    if (line.localName === 'desk-pending-line') return { kind: 'pending', who: '', text };
+    if (line.classList.contains('event')) {
+      name = '';
+      return { kind: 'event', who: '', text };
+    }
+    const own = line.classList.contains('mine');
+    const above = line.querySelector('.name');
+    if (own) name = '';
+    else if (!above.hidden) name = above.textContent;
+    return { kind: own ? 'mine' : 'theirs', who: own ? '' : name, text };
+  })";
+
+/// Whether one's own message is shown as having come this far.
+const PROGRESS: &str = "const own = [...document.querySelectorAll('desk-line.mine')]
+    .find((line) => line.querySelector(':scope > p').textContent === arguments[0]);
+  return !!own && own.querySelector('.progress').innerText.startsWith(arguments[1])";

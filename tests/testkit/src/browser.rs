@@ -50,7 +50,7 @@ impl Deref for Browser {
 }
 
 impl Browser {
-    /// Opens one. Its pictures carry `name`.
+    /// Opens one. Its pictures carry `name`; the one of an earlier failure is taken away.
     pub async fn open(driver: &Driver, name: &str, width: u32, height: u32) -> Result<Self> {
         let mut capabilities = DesiredCapabilities::chrome();
         for switch in SWITCHES {
@@ -71,6 +71,7 @@ impl Browser {
             driver,
             name: name.to_owned(),
         };
+        let _ = fs::remove_file(screens().join(format!("{name}-failed.png")));
         browser.size(width, height).await?;
         // Closed shadow roots are for the pages around; a person sees into them, and so do tests.
         browser
@@ -112,6 +113,38 @@ impl Browser {
             json!({"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}),
         )
         .await
+    }
+
+    /// Holds every request whose address fits this pattern, until it is released.
+    pub async fn hold(&self, pattern: &str) -> Result<()> {
+        self.cdp(
+            "Fetch.enable",
+            json!({"patterns": [{"urlPattern": pattern}]}),
+        )
+        .await
+    }
+
+    /// Lets every request go that was held.
+    pub async fn release(&self) -> Result<()> {
+        self.cdp("Fetch.disable", json!({})).await
+    }
+
+    /// Fails every request whose address fits one of these patterns, from now on.
+    pub async fn block(&self, patterns: &[&str]) -> Result<()> {
+        self.cdp("Network.enable", json!({})).await?;
+        self.cdp("Network.setBlockedURLs", json!({"urls": patterns}))
+            .await
+    }
+
+    /// Presses a key where the focus is, held down while `letters` are typed.
+    pub async fn tap(&self, key: Key, letters: &str) -> Result<()> {
+        let held = self.driver.action_chain().key_down(key.clone());
+        Ok(held.send_keys(letters).key_up(key).perform().await?)
+    }
+
+    /// Types where the focus is.
+    pub async fn type_text(&self, text: &str) -> Result<()> {
+        Ok(self.driver.action_chain().send_keys(text).perform().await?)
     }
 
     /// A command of Chromium's own protocol.
@@ -239,6 +272,25 @@ impl Browser {
         let path = screens().join(format!("{}-{state}.png", self.name));
         fs::write(path, self.driver.screenshot_as_png().await?)?;
         Ok(())
+    }
+
+    /// The same of the whole page, however far it would have to be scrolled.
+    pub async fn whole_picture(&self, state: &str) -> Result<()> {
+        let [width, height, tall]: [u32; 3] = self
+            .value(
+                "return [innerWidth, innerHeight, document.documentElement.scrollHeight]",
+                Vec::new(),
+            )
+            .await?;
+        self.size(width, tall.max(height)).await?;
+        self.until(
+            "the page to be as high as it is long",
+            "return innerHeight >= arguments[0]",
+            vec![Value::from(tall)],
+        )
+        .await?;
+        self.picture(state).await?;
+        self.size(width, height).await
     }
 
     /// What the pages complained about in the console, since the last look.

@@ -75,6 +75,8 @@ impl House {
             .arg("--config")
             .arg(file)
             .args(arguments)
+            .current_dir(self.folder())
+            .env("TMPDIR", self.folder())
             .stdin(std::process::Stdio::piped())
             .stdout(std::process::Stdio::piped())
             .stderr(std::process::Stdio::piped())

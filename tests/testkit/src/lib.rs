@@ -9,6 +9,9 @@ pub mod visitor;
 
 use std::path::PathBuf;
 
+/// A key of the keyboard.
+pub use thirtyfour::Key;
+
 /// The folder of this checkout.
 pub fn checkout() -> PathBuf {
     let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));

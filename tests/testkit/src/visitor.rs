@@ -13,6 +13,8 @@ use crate::driver::Driver;
 pub struct Line {
     /// `mine`, `theirs`, `event`, or `pending` for one's own that is not acknowledged yet.
     pub kind: String,
+    /// Who is shown as having said it, by name; nobody where it is one's own, or an event.
+    pub who: String,
     /// The words.
     pub text: String,
 }
@@ -111,6 +113,17 @@ impl Visitor {
             .await
     }
 
+    /// Waits until one's own message is shown as having come this far: `sent`, `delivered`, `read`.
+    pub async fn progress(&self, text: &str, how_far: &str) -> Result<()> {
+        self.browser
+            .until(
+                &format!("{text:?} to be {how_far}"),
+                PROGRESS,
+                vec![Value::from(text), Value::from(how_far)],
+            )
+            .await
+    }
+
     /// All lines, in order.
     pub async fn lines(&self) -> Result<Vec<Line>> {
         self.browser.value(LINES, Vec::new()).await
@@ -126,10 +139,22 @@ impl Visitor {
     }
 }
 
-/// What the widget shows, line by line.
-const LINES: &str = "return [...document.querySelectorAll('vestibule-log > ol > li')].map((li) => {
+/// What the widget shows, line by line. A name stands above the first of several by one person.
+const LINES: &str = "let name = '';
+  return [...document.querySelectorAll('vestibule-log > ol > li')].map((li) => {
     const own = li.classList.contains('mine');
-    if (li.classList.contains('event')) return { kind: 'event', text: li.firstChild.textContent };
+    if (li.classList.contains('event')) {
+      name = '';
+      return { kind: 'event', who: '', text: li.firstChild.textContent };
+    }
     const pending = ['sending', 'waits', 'refused'].some((c) => li.classList.contains(c));
-    return { kind: pending ? 'pending' : own ? 'mine' : 'theirs', text: li.querySelector('.bubble').lastChild.textContent };
+    if (own) name = '';
+    else if (li.firstElementChild.matches('.meta')) name = li.firstElementChild.textContent;
+    const text = li.querySelector('.bubble').lastChild.textContent;
+    return { kind: pending ? 'pending' : own ? 'mine' : 'theirs', who: own ? '' : name, text };
   })";
+
+/// Whether one's own message is shown as having come this far.
+const PROGRESS: &str = "const own = [...document.querySelectorAll('vestibule-log > ol > li.mine')]
+    .find((li) => li.querySelector('.bubble').lastChild.textContent === arguments[0]);
+  return !!own && own.lastElementChild.innerText.includes(`· ${arguments[1]} `)";

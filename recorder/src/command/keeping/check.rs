@@ -10,10 +10,8 @@ use crate::clock::shown;
 use crate::custody;
 use crate::error::Result;
 use crate::intake::{Intake, rotate};
-use crate::log;
+use crate::log::{self, What};
 use crate::terminal::escape;
-
-const WARN_AHEAD: i64 = 30 * 86_400_000;
 
 /// Collects what is said.
 struct Findings<'a> {
@@ -141,7 +139,7 @@ async fn client(recorder: &Recorder, tenant: &Tenant, out: &mut Findings<'_>) ->
             out.say(false, line).await?;
         }
         Some(newest) => {
-            let good = newest.not_after.plus(-WARN_AHEAD) > recorder.now();
+            let good = custody::wanting(&keys, recorder.now()).is_none();
             let advice = if good {
                 String::new()
             } else {
@@ -165,7 +163,24 @@ async fn client(recorder: &Recorder, tenant: &Tenant, out: &mut Findings<'_>) ->
             out.say(false, line).await?;
         }
     }
-    let checked = log::verify(tenant, &recorder.public()).await?;
+    for officer in tenant.officers().await? {
+        if officer.public_key.is_some() && !custody::is_signed(recorder, tenant, &officer) {
+            let line = format!(
+                "client {name}: the key of officer {} is not one that this recorder made: nothing is sealed to it; restore the row, or remove it",
+                escape(&officer.sign_in)
+            );
+            out.say(false, line).await?;
+        }
+    }
+    let began = log::beginning(tenant).await?;
+    let root = began.as_ref().and_then(log::read).map(|event| event.what);
+    let pinned = tenant.info().root_key.fingerprint();
+    if root.is_some_and(|what| what != What::TenantMade { root: pinned }) {
+        let line =
+            format!("client {name}: its root in the database is not the one that it was made with");
+        out.say(false, line).await?;
+    }
+    let checked = recorder.log.verify(tenant).await?;
     let good = checked.wrong.is_empty();
     let line = format!(
         "client {name}: log of {} entries{}",

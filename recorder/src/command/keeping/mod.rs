@@ -3,19 +3,20 @@
 pub(super) mod check;
 
 use proto::wire::SealedAt;
-use proto::{Millis, RecordingId};
+use proto::{Hash32, Millis, RecordingId};
 use seal::manifest::Manifest;
-use store::{Recording, RecordingFilter, Tenant};
+use store::{Recording, RecordingFilter, Staff, Tenant};
 use tokio::sync::Mutex;
 
 use super::{Answer, Reply, Search};
 use crate::Recorder;
+use crate::cases;
 use crate::clock::shown;
 use crate::error::{Error, Result};
 use crate::inspect::{Finding, Source, ack, statement, walk};
 use crate::intake::{Intake, close, rotate};
 use crate::log::{self, tiles};
-use crate::terminal::escape;
+use crate::terminal::{count, escape};
 use crate::transcript;
 use crate::vault::placement::Placement;
 use crate::vault::{MANIFEST, PLACEMENT};
@@ -71,13 +72,17 @@ fn as_line(recording: &Recording) -> String {
         format!("{}:{:02}", seconds / 60, seconds % 60)
     });
     format!(
-        "{}  {}  {lasted:>6}  {}  {:<9}  {} parts  {} bytes",
+        "{}  {}  {lasted:>6}  {}  {:<9}  {}  {} bytes  session {}",
         recording.id,
         shown(recording.started),
         modalities.join("+"),
         ending(recording),
-        recording.parts,
-        recording.bytes
+        count(
+            usize::try_from(recording.parts).unwrap_or(usize::MAX),
+            "part"
+        ),
+        recording.bytes,
+        recording.session
     )
 }
 
@@ -107,7 +112,9 @@ pub(super) async fn verify(
 ) -> Result<()> {
     let tenant = recorder.tenant(client).await?;
     let row = tenant.recording(id).await?;
-    let row = row.ok_or(Error::NotFound("recording"))?;
+    let Some(row) = row else {
+        return Err(cases::no_recording(&tenant, id).await?);
+    };
     if row.manifest.is_none() {
         return Err(Error::refused(
             "this recording still runs, or waits in the spool: it is checked when it is in the vault",
@@ -173,6 +180,17 @@ pub(crate) async fn in_vault(
                 .to_owned(),
         );
     }
+    match log::kept(tenant, id, &trust.recorder).await? {
+        Some(kept) if kept == Hash32::of(&envelope.payload) => out
+            .good
+            .push("log: the manifest is the one that came into the vault".to_owned()),
+        Some(_) => out.wrong.push(Finding::manifest(
+            "is not the one that the log says came into the vault",
+        )),
+        None => out.wrong.push(Finding::manifest(
+            "the log does not say that it came into the vault",
+        )),
+    }
     for track in &manifest.tracks {
         let walked = walk::track(&source, &manifest, &placement, track, |_, _, _| Ok(())).await?;
         out.good.push(format!(
@@ -183,6 +201,9 @@ pub(crate) async fn in_vault(
     }
     out.good
         .push(format!("ending: {}", transcript::ending(&manifest.ending)));
+    let gaps = transcript::gaps(&manifest);
+    out.good
+        .extend(gaps.iter().map(|gap| format!("not recorded: {gap}")));
     out.wrong.extend(wraps(tenant, &manifest).await?);
     if let Some(acknowledged) = acknowledged {
         match ack::acknowledgement(&source, &manifest, &placement, &acknowledged).await? {
@@ -233,6 +254,7 @@ pub(super) async fn log_show(
     answer: &Answer,
 ) -> Result<()> {
     let tenant = recorder.tenant(client).await?;
+    let staff = tenant.staff().await?;
     let mut next = from;
     loop {
         let page = tenant.log_entries(next, PAGE).await?;
@@ -258,7 +280,7 @@ pub(super) async fn log_show(
                     entry.index,
                     shown(entry.at),
                     entry.kind,
-                    event.map_or_else(|| "(erased)".to_owned(), |event| escape(&event))
+                    event.map_or_else(|| "(erased)".to_owned(), |event| named(&event, &staff))
                 )
             };
             answer.line(line).await?;
@@ -266,9 +288,22 @@ pub(super) async fn log_show(
     }
 }
 
+/// An entry as it stands in the log, and after it the names of the staff whose ids are in it.
+fn named(event: &str, staff: &[Staff]) -> String {
+    let names: Vec<String> = staff
+        .iter()
+        .filter(|who| event.contains(&who.id.to_string()))
+        .map(|who| format!("{} is {}", who.id, escape(&who.name)))
+        .collect();
+    if names.is_empty() {
+        return escape(event);
+    }
+    format!("{}  ({})", escape(event), names.join(", "))
+}
+
 pub(super) async fn log_verify(recorder: &Recorder, client: &str, answer: &Answer) -> Result<()> {
     let tenant = recorder.tenant(client).await?;
-    let checked = log::verify(&tenant, &recorder.public()).await?;
+    let checked = recorder.log.verify(&tenant).await?;
     answer
         .line(format!(
             "{} entries, {} of them erased",
@@ -291,6 +326,40 @@ pub(super) async fn log_verify(recorder: &Recorder, client: &str, answer: &Answe
     } else {
         answer.send(Reply::Wrong).await
     }
+}
+
+pub(super) async fn log_checkpoint(
+    recorder: &Recorder,
+    client: &str,
+    answer: &Answer,
+) -> Result<()> {
+    let tenant = recorder.tenant(client).await?;
+    let row = tenant.newest_checkpoint().await?;
+    let row = row.ok_or(Error::NotFound("checkpoint"))?;
+    answer.line(row.note.trim_end()).await
+}
+
+pub(super) async fn log_adopt(
+    recorder: &Recorder,
+    client: &str,
+    size: u64,
+    answer: &Answer,
+) -> Result<()> {
+    let tenant = recorder.tenant(client).await?;
+    let (before, now) = recorder
+        .log
+        .adopt(&tenant, size, recorder.now(), &mut recorder.rng())
+        .await?;
+    answer
+        .line(format!(
+            "The log goes on from {} entries, and an entry says so. Signed before: {}.",
+            now.size,
+            before.map_or_else(
+                || "nothing that this recorder knew of".to_owned(),
+                |before| format!("{} entries, root {}", before.size, before.root)
+            )
+        ))
+        .await
 }
 
 pub(super) async fn log_tiles(recorder: &Recorder, client: &str, answer: &Answer) -> Result<()> {

@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+use proto::Millis;
+use recorder::config::Forwarded;
+use recorder::console::listener::Peer;
 use recorder::{Recorder, console};
 
-use super::{Visit, one_session};
+use super::{ORIGIN, Visit, one_session};
 use crate::house::clock;
 
 #[tokio::test]
@@ -134,6 +138,63 @@ async fn sign_ins_are_limited_alike_for_names_that_are_there_and_names_that_are_
 }
 
 #[tokio::test]
+async fn behind_a_configured_proxy_the_last_forwarded_address_has_the_allowance() {
+    let (house, _, _) = one_session().await;
+    // No configuration, and another header: whatever is forwarded, the socket's address counts.
+    let used_up = "10.0.0.2";
+    for forwarded in [None, Some("x-real-ip"), Some("x-forwarded-for")] {
+        let mut config = house.recorder.config.clone();
+        config.console.forwarded = forwarded.map(|header| Forwarded {
+            header: header.to_owned(),
+            from: vec![used_up.parse().unwrap()],
+        });
+        let recorder = Recorder::open(config, clock(&house.time)).await.unwrap();
+        let recorder = Arc::new(recorder);
+        let now = recorder.now();
+        use_up(&recorder, used_up, now);
+        use_up(&recorder, "192.0.2.1", now);
+        let router = console::router(recorder);
+        let refused = StatusCode::TOO_MANY_REQUESTS;
+        let proxied = if forwarded == Some("x-forwarded-for") {
+            StatusCode::UNAUTHORIZED
+        } else {
+            refused
+        };
+        for (peer, said, expected) in [
+            (used_up, "192.0.2.7", proxied),
+            ("::ffff:10.0.0.2", "192.0.2.1, 192.0.2.8", proxied),
+            (used_up, "192.0.2.9, 192.0.2.1", refused),
+            // What is no address is not believed.
+            (used_up, "192.0.2.9, somebody", refused),
+            // Nor is anybody who is not the proxy.
+            ("192.0.2.1", "192.0.2.10", refused),
+            ("192.0.2.11", "192.0.2.1", StatusCode::UNAUTHORIZED),
+        ] {
+            let request = Request::post("/sign-in")
+                .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .header(header::ORIGIN, super::ORIGIN)
+                .header("x-forwarded-for", said)
+                .extension(Peer(peer.parse().unwrap()))
+                .body(Body::from("client=alpine&name=nobody&password=wrong"));
+            let seen = Visit::to(router.clone()).go(request).await;
+            assert_eq!(seen.status, expected, "{forwarded:?} {peer} {said}");
+        }
+    }
+}
+
+/// Nothing is left of an address's allowance.
+fn use_up(recorder: &Recorder, address: &str, now: Millis) {
+    let rng = &mut recorder::entropy::system();
+    let address = address.parse().ok();
+    for n in 0.. {
+        let name = format!("alpine\nname {n}");
+        if recorder.sign_ins.take(address, &name, now, rng).is_err() {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_form_from_another_origin_is_refused_before_anything_is_read() {
     let (house, talk, router) = one_session().await;
     let case = house.case(&[talk.recording]).await;
@@ -159,6 +220,34 @@ async fn a_form_from_another_origin_is_refused_before_anything_is_read() {
             .closed
             .is_none()
     );
+}
+
+#[tokio::test]
+async fn under_another_host_name_the_console_names_its_own_address_and_takes_no_form() {
+    let (_house, _, router) = one_session().await;
+    let mut visit = Visit::to(router);
+    let own = "console.localhost:8081";
+    for host in ["localhost:8081", "127.0.0.1:8081", "console.localhost"] {
+        for request in [
+            Request::get("/sign-in"),
+            Request::get("/log?from=1"),
+            Request::post("/sign-in").header(header::ORIGIN, ORIGIN),
+        ] {
+            let request = request.header(header::HOST, host).body(Body::empty());
+            let seen = visit.go(request).await;
+            assert_eq!(seen.status, StatusCode::MISDIRECTED_REQUEST, "{host}");
+            assert!(seen.text.contains(&format!("href=\"{ORIGIN}\"")), "{host}");
+            assert!(!seen.text.contains("<form"), "{host}");
+        }
+        let style = Request::get("/assets/console.css").header(header::HOST, host);
+        let (style, _) = visit.raw(style.body(Body::empty()).unwrap()).await;
+        assert_eq!(style.status(), StatusCode::OK, "{host}");
+    }
+    for host in [own, "Console.Localhost:8081"] {
+        let request = Request::get("/sign-in").header(header::HOST, host);
+        let seen = visit.go(request.body(Body::empty())).await;
+        assert_eq!(seen.status, StatusCode::OK, "{host}");
+    }
 }
 
 #[tokio::test]

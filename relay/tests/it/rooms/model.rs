@@ -15,7 +15,6 @@ use relay::room::effect::{Effect, SocketId};
 use relay::room::facts::{Facts, House, Node, SealTarget};
 use relay::room::recover::Unfinished;
 use relay::room::state::{Admitted, Claim, Command, Join, Resume, Room};
-use seal::manifest;
 use seal::spool::{Record, Spool, SpoolConfig};
 use tempfile::TempDir;
 
@@ -23,6 +22,7 @@ use crate::world::{rng, x25519};
 
 mod someone;
 
+pub(crate) use someone::consent;
 use someone::{Someone, participant, someone};
 
 pub(crate) const NOW: Millis = Millis(1_800_000_000_000);
@@ -50,15 +50,17 @@ pub(crate) fn house() -> Arc<House> {
         }),
         limits: Limits {
             text_bytes: 4_000,
-            per_minute: 60,
+            per_minute: 100,
             unacknowledged: 1_000,
             unanswered: 1_000,
         },
         history_bytes: 32 << 20,
         people: 100,
         join_ms: 60_000,
+        longest_ms: 43_200_000,
         return_ms: 600_000,
         after_end_ms: 600_000,
+        refusals: Arc::default(),
     })
 }
 
@@ -98,15 +100,6 @@ pub(crate) fn target(tenant: TenantId) -> Arc<SealTarget> {
             not_before: Millis(0),
         },
     })
-}
-
-pub(crate) fn consent() -> manifest::Consent {
-    manifest::Consent {
-        notice: Hash32::ZERO,
-        modalities: vec![Modality::Chat],
-        recording: RecordingChoice::Acknowledged,
-        at: NOW,
-    }
 }
 
 impl Model {
@@ -188,7 +181,6 @@ impl Model {
             socket,
             resume: Token::random(&mut rng()),
         };
-        self.people[who].joined = true;
         self.handle(Command::Join(Box::new(join)));
     }
 
@@ -238,7 +230,7 @@ impl Model {
     }
 
     fn come_in(&mut self, who: usize) {
-        if self.people[who].joined {
+        if self.people[who].returns {
             self.resume(who);
         } else if !self.room.is_stalled() {
             self.join(who);
@@ -324,6 +316,7 @@ impl Model {
             person.socket = None;
             person.welcomed = false;
             person.cid_at_restart = person.cid;
+            person.returns = true;
         }
         // Whoever had not joined durably has no track, and would have to be let in anew.
         self.people
@@ -334,6 +327,7 @@ impl Model {
             recording,
             parts,
             target: Some(Arc::clone(&self.target)),
+            owed: Vec::new(),
         };
         self.room = Room::recover(Arc::clone(&self.house), NOW, unfinished).unwrap();
         self.carry_out();
@@ -390,6 +384,7 @@ impl Model {
             ServerMessage::Welcome { last, .. } => {
                 assert!(last <= on_disk);
                 person.welcomed = true;
+                person.returns = true;
             }
             ServerMessage::Sealed { wraps, parts, more } => {
                 for wrap in &wraps {
@@ -412,13 +407,11 @@ impl Model {
             }
             ServerMessage::Said {
                 n,
-                cid,
                 participant,
                 text,
                 ..
             } => {
                 assert_ne!(participant, person.id, "one's own message came back");
-                let _ = cid;
                 person.sees(n, text, on_disk);
             }
             ServerMessage::Joined { n: Some(n), .. } => person.sees(n, "joined".into(), on_disk),
@@ -489,7 +482,7 @@ fn data_parts(records: &[Record]) -> u64 {
     records.iter().filter(data).count() as u64
 }
 
-fn open(folder: &TempDir) -> (Spool, seal::spool::Recovered) {
+pub(crate) fn open(folder: &TempDir) -> (Spool, seal::spool::Recovered) {
     let config = SpoolConfig {
         segment_bytes: 64 << 10,
         linger: std::time::Duration::ZERO,

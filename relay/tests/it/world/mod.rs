@@ -110,18 +110,22 @@ impl World {
             })
             .await
             .unwrap();
+        self.put_intake_key(store, 1).await;
+    }
+
+    /// The recorder's intake key of this generation, in use from the beginning.
+    pub(crate) async fn put_intake_key(&self, store: &Store, generation: u32) {
         let intake = IntakeKey {
-            generation: 1,
+            generation,
             public_key: x25519(),
             not_before: Millis(0),
         };
-        control
-            .put_intake_key(&IntakeGeneration {
-                generation: 1,
-                statement: intake.sign(&self.recorder).unwrap(),
-            })
-            .await
-            .unwrap();
+        let statement = intake.sign(&self.recorder).unwrap();
+        let row = IntakeGeneration {
+            generation,
+            statement,
+        };
+        store.control().put_intake_key(&row).await.unwrap();
     }
 
     pub(crate) async fn add_client(&mut self, store: &Store, slug: &str, mode: RecordingMode) {
@@ -243,18 +247,30 @@ pub(crate) fn x25519() -> PublicKey {
 }
 
 pub(crate) async fn put_sealing_key(tenant: &Tenant, root: &SigningKey) {
+    put_sealing_key_of(tenant, root, Millis(0), Millis(i64::MAX)).await;
+}
+
+/// A sealing key that is in use between the two times.
+pub(crate) async fn put_sealing_key_of(
+    tenant: &Tenant,
+    root: &SigningKey,
+    not_before: Millis,
+    not_after: Millis,
+) -> KeyId {
+    let id = KeyId::random(&mut rng());
     let key = SealingKey {
         tenant: tenant.id(),
-        key: KeyId::random(&mut rng()),
+        key: id,
         quarter: "2026Q4".to_owned(),
         public_key: x25519(),
-        not_before: Millis(0),
-        not_after: Millis(i64::MAX),
+        not_before,
+        not_after,
         threshold: 2,
         shares: 2,
     };
     let statement = key.sign(root).unwrap();
     tenant.put_sealing_key(&statement, &[]).await.unwrap();
+    id
 }
 
 pub(crate) async fn add_agent(tenant: &Tenant, name: &str) -> StaffId {

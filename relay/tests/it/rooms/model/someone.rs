@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use proto::consent::RecordingChoice;
 use proto::event::{ChatEvent, Role};
-use proto::{ParticipantId, PublicKey, StaffId};
+use proto::notice::Modality;
+use proto::{Hash32, ParticipantId, PublicKey, StaffId};
 use relay::room::effect::SocketId;
 use relay::room::facts::Facts;
 use relay::room::person::Participant;
 use seal::manifest;
 
-use super::consent;
+use super::NOW;
 use crate::world::browser::{Opener, x25519_pair};
 use crate::world::rng;
 
@@ -21,7 +23,8 @@ pub(super) struct Someone {
     pub(super) key: PublicKey,
     pub(super) consent: manifest::Consent,
     pub(super) opener: Opener,
-    pub(super) joined: bool,
+    /// Has had a welcome, and with it a token to come back with; or has outlived the relay.
+    pub(super) returns: bool,
     pub(super) socket: Option<SocketId>,
     pub(super) welcomed: bool,
     /// What was seen at each place.
@@ -65,6 +68,15 @@ impl Someone {
     }
 }
 
+pub(crate) fn consent() -> manifest::Consent {
+    manifest::Consent {
+        notice: Hash32::ZERO,
+        modalities: vec![Modality::Chat],
+        recording: RecordingChoice::Acknowledged,
+        at: NOW,
+    }
+}
+
 pub(super) fn someone(facts: &Facts, staff: Option<StaffId>, track: u32) -> Someone {
     let (private, key) = x25519_pair();
     let id = ParticipantId::random(&mut rng());
@@ -75,7 +87,7 @@ pub(super) fn someone(facts: &Facts, staff: Option<StaffId>, track: u32) -> Some
         key,
         consent: consent(),
         opener: Opener::new(facts.tenant, facts.recording.unwrap(), id, private),
-        joined: false,
+        returns: false,
         socket: None,
         welcomed: false,
         seen: BTreeMap::new(),

@@ -1,4 +1,4 @@
-//! How fast one connection may speak: a pure allowance that fills with time.
+//! How fast one participant, and one connection, may speak: a pure allowance that fills with time.
 
 use proto::{ErrorCode, Millis};
 
