@@ -97,6 +97,12 @@ errors! {
     RecordingUnavailable "recording_unavailable" http 503 close 4503, "This conversation must be recorded, and it cannot be just now. What was confirmed is kept. Use the contact page.";
     /// No room, on disk or in memory.
     Overloaded "overloaded" http 503 close 4513, "Too much is going on just now. Try again in a minute.";
+    /// An offer that is no SDP, or not one that is taken here.
+    SdpRefused "sdp_refused" http 400, "The call could not be set up with this browser. Reload the page and try again.";
+    /// The offer has no codec, or no way to ask for lost packets again, that is known here.
+    CodecMissing "codec_missing" http 400, "This browser has none of the formats that calls need here. Try another browser.";
+    /// Calls are switched off, or nothing can carry one.
+    MediaUnavailable "media_unavailable" http 503, "Calls are not possible just now. You can go on writing.";
     /// The client does not read what is sent to it.
     SlowClient "slow_client" http 408 close 4412, "Your connection is too slow to follow. It will be opened again.";
     /// The relay stops or restarts.

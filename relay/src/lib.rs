@@ -7,10 +7,9 @@
 //! app            composition root: build(config) -> Running
 //! http  ws       edges: bytes to words and back
 //! room           one task per session around a pure core
+//! media          workers, one UDP port each: calls' media, forwarded and copied for the record
 //! config  clock  telemetry  shutdown
 //! ```
-//! Calls will add a row, `media`, below `room`: workers with one UDP port each, which tap what they
-//! forward into the sealer. A room never waits for it, and its modality is refused until it is there.
 //!
 //! This crate holds no key that opens a recording, and does not depend on the one that does.
 
@@ -19,6 +18,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod http;
+pub mod media;
 pub mod room;
 pub mod shutdown;
 pub mod telemetry;

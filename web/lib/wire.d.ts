@@ -13,8 +13,8 @@ export type ErrorCode =
   | 'token_used' | 'resume_stale' | 'superseded' | 'origin_refused' | 'consent_missing' | 'modality_refused'
   | 'notice_outdated' | 'recording_required' | 'rate_limited' | 'flooding' | 'too_many_unacknowledged'
   | 'too_many_unanswered' | 'text_empty' | 'text_too_long' | 'name_refused' | 'out_of_order' | 'not_permitted'
-  | 'not_found' | 'session_ended' | 'already_taken' | 'recording_unavailable' | 'overloaded' | 'slow_client'
-  | 'shutting_down' | 'sign_in_required' | 'sign_in_failed' | 'internal';
+  | 'not_found' | 'session_ended' | 'already_taken' | 'recording_unavailable' | 'overloaded' | 'sdp_refused'
+  | 'codec_missing' | 'media_unavailable' | 'slow_client' | 'shutting_down' | 'sign_in_required' | 'sign_in_failed' | 'internal';
 
 export interface ErrorBody { type: string; title: string; status: number; code: ErrorCode }
 
