@@ -204,6 +204,10 @@ fn why(cause: Cause) -> &'static str {
         Cause::DiskFull => "its disk was full",
         Cause::DiskFailed => "its disk failed",
         Cause::Damage => "the spool was damaged",
+        Cause::Lost => "some of it never arrived",
+        Cause::Muted => "muted by its owner",
+        Cause::Held => "on hold",
+        Cause::Away => "its owner's connection was gone",
     }
 }
 

@@ -3,6 +3,7 @@
 //! - [`part`]: a small immutable piece of a track, a complete Tink streaming ciphertext.
 //! - [`key`], [`wrap`]: the data key of one track and epoch, and its HPKE wraps.
 //! - [`track`]: one sender's chain of parts.
+//! - [`media`]: what the parts of an audio, video or screen track hold.
 //! - [`merkle`]: RFC 6962 trees, over part hashes and for the transparency log.
 //! - [`manifest`]: the signed statement of what a recording consists of.
 //! - [`spool`]: the append-only file in which everything above becomes durable.
@@ -12,6 +13,7 @@
 pub mod error;
 pub mod key;
 pub mod manifest;
+pub mod media;
 pub mod merkle;
 pub mod part;
 pub mod spool;

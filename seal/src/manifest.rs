@@ -193,6 +193,14 @@ pub enum Cause {
     DiskFailed,
     /// The spool was damaged.
     Damage,
+    /// Packets of this source never arrived.
+    Lost,
+    /// Its owner muted it.
+    Muted,
+    /// The call was on hold.
+    Held,
+    /// Its owner's connection was gone.
+    Away,
 }
 
 /// How a recording ended.

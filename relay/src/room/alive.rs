@@ -89,6 +89,10 @@ fn name(cause: Cause) -> &'static str {
         Cause::DiskFull => "disk_full",
         Cause::DiskFailed => "disk_failed",
         Cause::Damage => "damage",
+        Cause::Lost => "lost",
+        Cause::Muted => "muted",
+        Cause::Held => "held",
+        Cause::Away => "away",
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use proto::dsse::Envelope;
+use proto::notice::Modality;
 use proto::{Hash32, Millis, ParticipantId, RecordingId, SessionId, TrackNo};
 
 use super::frame;
@@ -29,7 +30,8 @@ pub struct RecoveredRecording {
     pub begin: Begin,
     /// Its tracks; none once it has ended.
     pub tracks: BTreeMap<TrackNo, RecoveredTrack>,
-    /// Its parts over all tracks, in the order in which they were written; none once it has ended.
+    /// The parts of its chat tracks, in the order in which they were written; none once it has
+    /// ended. Of media tracks only the chains are kept: nobody is sent their parts again.
     pub parts: Vec<RecoveredPart>,
     /// The manifest, if it has ended.
     pub end: Option<Envelope>,
@@ -39,13 +41,13 @@ pub struct RecoveredRecording {
     pub left: BTreeMap<ParticipantId, Millis>,
     /// Whether something acknowledged may be missing from it.
     pub damaged: bool,
-    /// Data parts so far, those counted that are known to be missing: for chat the last `n` that
-    /// was given out.
+    /// Data parts of chat so far, those counted that are known to be missing: the last `n` that was
+    /// given out.
     pub last: u64,
 }
 
 impl RecoveredRecording {
-    /// Data parts that are here.
+    /// Data parts of chat that are here.
     pub fn data_parts(&self) -> u64 {
         let data = |part: &&RecoveredPart| part.header.kind == PartKind::Data;
         self.parts.iter().filter(data).count() as u64
@@ -85,7 +87,7 @@ pub struct RecoveredPart {
     pub hash: Hash32,
     /// Where it stands.
     pub at: Location,
-    /// Of a data part: its place among all data parts of the recording, from 1.
+    /// Of a data part: its place among all data parts of chat of the recording, from 1.
     pub n: u64,
 }
 
@@ -152,7 +154,7 @@ impl Scan {
             let header = frame::part_of_altered(segment, damage.at);
             let own = header.and_then(|header| {
                 let found = recordings.get_mut(&header.recording).filter(open)?;
-                found.last += u64::from(header.kind == PartKind::Data);
+                found.last += u64::from(found.has_number(&header));
                 found.damaged = true;
                 Some(())
             });
@@ -293,7 +295,7 @@ impl RecoveredRecording {
     fn part(&mut self, at: Location, part: &Part) -> bool {
         let header = part.header;
         // A number was given out for it, whether or not it has a place here.
-        self.last += u64::from(header.kind == PartKind::Data);
+        self.last += u64::from(self.has_number(&header));
         let Some(track) = self.tracks.get_mut(&header.track) else {
             return false;
         };
@@ -312,13 +314,22 @@ impl RecoveredRecording {
         track.head = part.hash;
         track.seq = header.seq;
         track.ended = header.kind == PartKind::End;
-        self.parts.push(RecoveredPart {
-            header,
-            hash: part.hash,
-            at,
-            n: self.last,
-        });
+        if track.id.modality == Modality::Chat {
+            self.parts.push(RecoveredPart {
+                header,
+                hash: part.hash,
+                at,
+                n: self.last,
+            });
+        }
         true
+    }
+
+    /// Whether a part has a number in the conversation: media have none. What cannot be told is
+    /// counted: a number that is left out harms less than one that is given twice.
+    fn has_number(&self, header: &PartHeader) -> bool {
+        let modality = self.tracks.get(&header.track).map(|t| t.id.modality);
+        header.kind == PartKind::Data && modality.is_none_or(|m| m == Modality::Chat)
     }
 }
 

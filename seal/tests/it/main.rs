@@ -8,6 +8,7 @@
 )]
 
 mod damage;
+mod media;
 mod merkle;
 mod parts;
 mod power_loss;

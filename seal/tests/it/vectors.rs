@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use ed25519_dalek::SigningKey;
 use proto::dsse::Document as _;
@@ -11,6 +12,7 @@ use proto::event::ChatEvent;
 use proto::notice::Modality;
 use proto::{Hash32, KeyId, Millis, ParticipantId, RecordingId, TenantId};
 use seal::manifest::{Cause, Gap};
+use seal::media::{Batch, BatchWriter, Codec, Item, Lost, Packet, PauseCause, Report, Stream};
 use seal::part::{PartHeader, PartKind};
 use seal::spool::{LiveWraps, Record, RecordedGap, encode, segment_header};
 use seal::{DataKey, Recipient, TrackSealer, WrapInfo, part, wrap};
@@ -107,6 +109,70 @@ fn parts() {
         assert_eq!(opened.unwrap(), unhex(&part["plaintext"]));
         assert_eq!(json!(Hash32::of(&sealed)), part["hash"]);
     }
+}
+
+#[test]
+fn media_batches() {
+    let base = 1_790_000_000_123_456;
+    let items = [
+        Item::Stream(Stream {
+            number: 1,
+            codec: Codec::Opus,
+            clock_rate: 48_000,
+            channels: 2,
+        }),
+        Item::Rtp(Packet {
+            stream: 1,
+            arrival: base + 20_000,
+            seq: 65_537,
+            time: 0xffff_fc40,
+            marker: true,
+            payload: Bytes::from_static(&[0xf8, 0xff, 0xfe]),
+        }),
+        Item::Report(Report {
+            stream: 1,
+            arrival: base + 25_000,
+            ntp: 0xee62_15c1_8000_0000,
+            time: 0xffff_fc40,
+        }),
+        Item::Lost(Lost {
+            stream: 1,
+            first: 65_530,
+            count: 2,
+            from: base - 2_000_000,
+            to: base - 1_940_000,
+        }),
+        Item::Pause {
+            at: base + 30_000,
+            cause: PauseCause::Muted,
+        },
+        Item::Resume { at: base + 430_000 },
+    ];
+    let mut writer = BatchWriter::new(1_000);
+    for item in &items {
+        writer.write(base, item).unwrap();
+    }
+    let bytes = writer.take().unwrap().to_vec();
+    let kept = check(
+        "media.json",
+        &json!({
+            "base": base,
+            "batch": hex(&bytes),
+            "items": [
+                {"kind": 1, "number": 1, "codec": 1, "clock_rate": 48_000, "channels": 2},
+                {"kind": 2, "stream": 1, "arrival": 20_000, "seq": 65_537, "time": 0xffff_fc40_u32,
+                    "marker": 1, "payload": "f8fffe"},
+                {"kind": 3, "stream": 1, "arrival": 25_000, "ntp": "ee6215c180000000",
+                    "time": 0xffff_fc40_u32},
+                {"kind": 6, "stream": 1, "first": 65_530, "count": 2, "from": -2_000_000,
+                    "to": -1_940_000},
+                {"kind": 4, "at": 30_000, "cause": 1},
+                {"kind": 5, "at": 430_000},
+            ],
+        }),
+    );
+    let read: Result<Vec<_>, _> = Batch::new(unhex(&kept["batch"]).into()).unwrap().collect();
+    assert_eq!(read.unwrap(), items);
 }
 
 #[test]
