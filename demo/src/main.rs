@@ -117,12 +117,9 @@ async fn run(cli: Cli) -> Result<()> {
         anyhow::ensure!(status.success(), "the load test failed");
         return Ok(());
     }
-    report::write(
-        &mut io::stdout().lock(),
-        house.plan(),
-        house.people(),
-        house.is_new(),
-    )?;
+    // At once: whoever reads it may close the pipe at the line that they waited for.
+    let report = report::of(house.plan(), house.people(), house.is_new())?;
+    io::stdout().write_all(&report)?;
     let broken = tokio::select! {
         said = house.broken() => Some(said?),
         _ = interrupt.recv() => None,

@@ -7,8 +7,10 @@ use crate::config;
 use crate::people::{Client, People};
 use crate::plan::Plan;
 
-/// Writes addresses and sign-ins.
-pub fn write(out: &mut impl Write, plan: &Plan, people: &People, fresh: bool) -> io::Result<()> {
+/// Addresses and sign-ins.
+pub fn of(plan: &Plan, people: &People, fresh: bool) -> io::Result<Vec<u8>> {
+    let mut report = Vec::new();
+    let out = &mut report;
     writeln!(out)?;
     writeln!(
         out,
@@ -60,7 +62,7 @@ pub fn write(out: &mut impl Write, plan: &Plan, people: &People, fresh: bool) ->
         "  Ctrl-C stops it; the next `make run` goes on where this one stopped."
     )?;
     writeln!(out)?;
-    out.flush()
+    Ok(report)
 }
 
 /// How what is recorded is reached without the console.

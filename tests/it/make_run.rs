@@ -5,18 +5,20 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use loadtest::door::Door;
 use testkit::house::programs;
 use testkit::ports;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
 struct Started {
     child: Child,
     said: String,
     ports: [u16; 3],
+    /// Its output stays open for as long as it runs, as a terminal does.
+    _lines: Lines<BufReader<ChildStdout>>,
 }
 
 fn command(directory: &Path, ports: [u16; 3]) -> Result<Command> {
@@ -40,19 +42,43 @@ fn command(directory: &Path, ports: [u16; 3]) -> Result<Command> {
     Ok(command)
 }
 
-/// Starts it and reads until it has said all.
+/// Starts it and reads until it has said all; says what it said if it never comes so far.
 async fn start(directory: &Path, ports: [u16; 3]) -> Result<Started> {
     let mut child = command(directory, ports)?.spawn()?;
     let mut lines = BufReader::new(child.stdout.take().context("its output")?).lines();
     let mut said = String::new();
-    while let Some(line) = timeout(Duration::from_mins(2), lines.next_line()).await?? {
-        said.push_str(&line);
-        said.push('\n');
-        if line.contains("Ctrl-C stops it") {
-            break;
+    let ready = async {
+        while let Some(line) = lines.next_line().await? {
+            said.push_str(&line);
+            said.push('\n');
+            if line.contains("Ctrl-C stops it") {
+                return anyhow::Ok(true);
+            }
         }
+        Ok(false)
+    };
+    if !matches!(timeout(Duration::from_mins(2), ready).await, Ok(Ok(true))) {
+        let _ = child.start_kill();
+        bail!(
+            "it never got ready: {}\n{said}",
+            complaint(&mut child).await?
+        );
     }
-    Ok(Started { child, said, ports })
+    Ok(Started {
+        child,
+        said,
+        ports,
+        _lines: lines,
+    })
+}
+
+/// How it ended, and what it complained of.
+async fn complaint(child: &mut Child) -> Result<String> {
+    let mut said = String::new();
+    let mut wrong = child.stderr.take().context("its errors")?;
+    let all = wrong.read_to_string(&mut said);
+    timeout(Duration::from_mins(1), all).await??;
+    Ok(format!("{}: {said}", child.wait().await?))
 }
 
 /// Interrupts it as Ctrl-C does, and sees that nothing of it is left.
@@ -60,7 +86,10 @@ async fn interrupt(mut started: Started) -> Result<()> {
     let pid = started.child.id().context("it runs")?;
     testkit::interrupt(pid)?;
     let status = timeout(Duration::from_mins(1), started.child.wait()).await??;
-    ensure!(status.success(), "it did not end cleanly: {status}");
+    if !status.success() {
+        let wrong = complaint(&mut started.child).await?;
+        bail!("it did not end cleanly: {wrong}");
+    }
     for port in started.ports {
         let left = tokio::net::TcpStream::connect(("127.0.0.1", port)).await;
         ensure!(left.is_err(), "something still answers on port {port}");
@@ -247,7 +276,7 @@ fn started_in(folder: &Path, name: &str) -> Result<u32> {
             return Ok(pid);
         }
     }
-    anyhow::bail!("no process serves with {file}")
+    bail!("no process serves with {file}")
 }
 
 async fn refused(mut command: Command) -> Result<String> {
