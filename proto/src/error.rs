@@ -65,6 +65,12 @@ errors! {
     ConsentMissing "consent_missing" http 403 close 4406, "You have not agreed to this. Agree first.";
     /// The site or the consent does not have this modality.
     ModalityRefused "modality_refused" http 403, "This way of talking is not offered here.";
+    /// This participant has not agreed to a modality that the call has or would have.
+    AgreementNeeded "agreement_needed" http 403, "You have not agreed to this way of talking yet. Agree first, then try again.";
+    /// No call runs in this session, or this participant is not in it.
+    CallMissing "call_missing" http 409, "There is no call that you are in. Call again.";
+    /// A call needs somebody else in the session.
+    NobodyThere "nobody_there" http 409, "Nobody else is here yet. You can call as soon as somebody has answered.";
     /// The notice that was agreed to is not the current one.
     NoticeOutdated "notice_outdated" http 409, "The notice has changed. Read it again and agree.";
     /// Refusing to be recorded is not offered here.

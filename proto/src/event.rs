@@ -7,6 +7,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::call::CallEvent;
 use crate::ids::{Millis, ParticipantId, StaffId};
 
 /// Chat plaintext is padded to a multiple of this many bytes.
@@ -61,6 +62,15 @@ pub enum ChatEvent {
         /// Whether the sender leaves when they come.
         handover: bool,
     },
+    /// Something that the sender did in or about a call.
+    Noted {
+        /// Place in the conversation.
+        n: u64,
+        /// When.
+        at: Millis,
+        /// What.
+        what: CallEvent,
+    },
     /// The sender ended the session.
     Ended {
         /// Place in the conversation.
@@ -102,6 +112,7 @@ impl ChatEvent {
             | Self::Said { n, .. }
             | Self::Left { n, .. }
             | Self::Asked { n, .. }
+            | Self::Noted { n, .. }
             | Self::Ended { n, .. } => *n,
         }
     }
@@ -126,6 +137,7 @@ impl fmt::Debug for ChatEvent {
             Self::Said { .. } => "Said",
             Self::Left { .. } => "Left",
             Self::Asked { .. } => "Asked",
+            Self::Noted { .. } => "Noted",
             Self::Ended { .. } => "Ended",
         };
         write!(f, "ChatEvent::{kind} {{ n: {}, … }}", self.n())

@@ -5,6 +5,7 @@
 //! and `docs/protocol.md` describes it for people who do not read Rust.
 
 pub mod bytes;
+pub mod call;
 pub mod consent;
 pub mod desk;
 pub mod dsse;

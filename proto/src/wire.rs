@@ -8,6 +8,8 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::bytes::Hash32;
+use crate::call::{CallEvent, CallOver, CallView, Refusal, Sdp, SendSlot, TakeSlot};
+use crate::dsse::Envelope;
 use crate::error::ErrorCode;
 use crate::event::{LeaveReason, Role};
 use crate::ids::{
@@ -84,6 +86,52 @@ pub enum ClientMessage {
     Leave {},
     /// Ends the session for everyone.
     End {},
+    /// Agrees to one more modality, under the session's notice.
+    Agree {
+        /// To which.
+        modality: Modality,
+        /// Hash of the notice that was shown.
+        notice: Hash32,
+    },
+    /// Withdraws the consent to a modality other than chat: its capture stops at once.
+    Withdraw {
+        /// To which.
+        modality: Modality,
+    },
+    /// Begins a call, or joins the one that runs.
+    Call {
+        /// Was in it before the connection broke: nobody is rung.
+        again: bool,
+    },
+    /// Does not take the call.
+    Decline {
+        /// Why.
+        reason: Refusal,
+    },
+    /// Leaves the call; with nobody left to talk to it is over.
+    HangUp {},
+    /// What this participant sends and takes from now on; the answer is
+    /// [`ServerMessage::Answer`].
+    Offer {
+        /// At most [`crate::call::SDP_MAX`] bytes.
+        sdp: Sdp,
+        /// Own sources; leaving one out takes it away.
+        sends: Vec<SendSlot>,
+        /// Sources of the others.
+        takes: Vec<TakeSlot>,
+    },
+    /// Mutes an own source, or opens it again.
+    Mute {
+        /// Which.
+        kind: Modality,
+        /// Muted or not.
+        on: bool,
+    },
+    /// Puts the others on hold, or comes back.
+    Hold {
+        /// On hold or not.
+        on: bool,
+    },
 }
 
 /// What the server sends.
@@ -108,6 +156,8 @@ pub enum ServerMessage {
         resume: Token,
         /// What this participant has agreed to.
         modalities: Vec<Modality>,
+        /// What may be agreed to here.
+        offered: Vec<Modality>,
         /// Everyone who is, or was, in the session.
         people: Vec<Person>,
         /// The last `n` given out.
@@ -225,6 +275,36 @@ pub enum ServerMessage {
         keep_min: Option<Millis>,
         /// Destroyed at the latest at.
         keep_max: Option<Millis>,
+    },
+    /// The call as it is now; sent anew whenever it changes, and after each welcome while it runs.
+    Call {
+        /// `None`: there is none.
+        call: Option<CallView>,
+        /// How the last one ended, where it has just ended.
+        over: Option<CallOver>,
+    },
+    /// The answer to an offer.
+    Answer {
+        /// SDP.
+        sdp: Sdp,
+    },
+    /// Something happened in or about a call. It is durable.
+    Noted {
+        /// Place in the conversation.
+        n: u64,
+        /// When.
+        at: Millis,
+        /// By whom.
+        participant: ParticipantId,
+        /// What.
+        what: CallEvent,
+    },
+    /// What this participant has agreed to from now on. It is durable.
+    Agreed {
+        /// All of it.
+        modalities: Vec<Modality>,
+        /// A visitor's new receipt, signed; `None` for agents.
+        receipt: Option<Envelope>,
     },
     /// Something was refused.
     Error {

@@ -1,6 +1,10 @@
 //! One value of every message and body, made of fixed ids and times.
 
 use proto::bytes::{Hash32, PublicKey};
+use proto::call::{
+    CallEvent, CallPerson, CallSource, CallView, OverReason, Refusal, Sdp, SendSlot, SourceState,
+    Standing, TakeSlot,
+};
 use proto::consent::{
     ConsentRequest, ConsentResponse, Receipt, ReceiptClaim, ReceiptEvent, ReceiptPurpose,
     RecordingChoice,
@@ -118,6 +122,35 @@ fn client_messages() -> Vec<Golden> {
         ClientMessage::Transfer { to: None },
         ClientMessage::Leave {},
         ClientMessage::End {},
+        ClientMessage::Agree {
+            modality: Modality::Video,
+            notice: Hash32::of(b"a notice"),
+        },
+        ClientMessage::Withdraw {
+            modality: Modality::Video,
+        },
+        ClientMessage::Call { again: false },
+        ClientMessage::Decline {
+            reason: Refusal::Busy,
+        },
+        ClientMessage::HangUp {},
+        ClientMessage::Offer {
+            sdp: Sdp("v=0\r\n…".to_owned()),
+            sends: vec![SendSlot {
+                mid: "0".to_owned(),
+                kind: Modality::Audio,
+            }],
+            takes: vec![TakeSlot {
+                mid: "3".to_owned(),
+                participant: agent(),
+                kind: Modality::Video,
+            }],
+        },
+        ClientMessage::Mute {
+            kind: Modality::Audio,
+            on: true,
+        },
+        ClientMessage::Hold { on: true },
     ];
     values
         .iter()
@@ -131,6 +164,14 @@ fn client_messages() -> Vec<Golden> {
                 ClientMessage::Transfer { .. } => "client.transfer",
                 ClientMessage::Leave {} => "client.leave",
                 ClientMessage::End {} => "client.end",
+                ClientMessage::Agree { .. } => "client.agree",
+                ClientMessage::Withdraw { .. } => "client.withdraw",
+                ClientMessage::Call { .. } => "client.call",
+                ClientMessage::Decline { .. } => "client.decline",
+                ClientMessage::HangUp {} => "client.hang_up",
+                ClientMessage::Offer { .. } => "client.offer",
+                ClientMessage::Mute { .. } => "client.mute",
+                ClientMessage::Hold { .. } => "client.hold",
             };
             golden(name, value)
         })
@@ -159,6 +200,7 @@ fn welcome() -> ServerMessage {
         track: 1,
         resume: token(3),
         modalities: vec![Modality::Chat],
+        offered: vec![Modality::Chat, Modality::Audio],
         people: vec![
             person(visitor(), Role::Visitor, "Blue Heron", 1),
             person(agent(), Role::Agent, "Mia", 2),
@@ -194,10 +236,55 @@ fn sealed() -> ServerMessage {
     }
 }
 
+fn call() -> ServerMessage {
+    let source = |kind, track, state| CallSource { kind, track, state };
+    ServerMessage::Call {
+        call: Some(CallView {
+            since: AT,
+            by: visitor(),
+            people: vec![
+                CallPerson {
+                    participant: visitor(),
+                    standing: Standing::In,
+                    held: false,
+                    sources: vec![
+                        source(Modality::Audio, 3, SourceState::Live),
+                        source(Modality::Video, 4, SourceState::Unagreed),
+                    ],
+                },
+                CallPerson {
+                    participant: agent(),
+                    standing: Standing::Ringing,
+                    held: false,
+                    sources: vec![],
+                },
+            ],
+        }),
+        over: None,
+    }
+}
+
 fn server_messages() -> Vec<Golden> {
     let values = [
         welcome(),
         sealed(),
+        call(),
+        ServerMessage::Answer {
+            sdp: Sdp("v=0\r\n…".to_owned()),
+        },
+        ServerMessage::Noted {
+            n: 7,
+            at: AT,
+            participant: agent(),
+            what: CallEvent::Muted {
+                kind: Modality::Audio,
+                on: true,
+            },
+        },
+        ServerMessage::Agreed {
+            modalities: vec![Modality::Chat, Modality::Audio],
+            receipt: None,
+        },
         ServerMessage::Joined {
             n: Some(3),
             at: AT,
@@ -285,6 +372,10 @@ fn server_name(value: &ServerMessage) -> &'static str {
         ServerMessage::Waiting { .. } => "server.waiting",
         ServerMessage::Ended { .. } => "server.ended",
         ServerMessage::Error { .. } => "server.error",
+        ServerMessage::Call { .. } => "server.call",
+        ServerMessage::Answer { .. } => "server.answer",
+        ServerMessage::Noted { .. } => "server.noted",
+        ServerMessage::Agreed { .. } => "server.agreed",
     }
 }
 
@@ -314,6 +405,14 @@ fn chat_events() -> Vec<Golden> {
             to: Some(staff()),
             handover: true,
         },
+        ChatEvent::Noted {
+            n: 9,
+            at: AT,
+            what: CallEvent::CallOver {
+                reason: OverReason::HungUp,
+                lasted_ms: 61_000,
+            },
+        },
         ChatEvent::Ended { n: 10, at: AT },
     ];
     values
@@ -324,6 +423,7 @@ fn chat_events() -> Vec<Golden> {
                 ChatEvent::Said { .. } => "event.said",
                 ChatEvent::Left { .. } => "event.left",
                 ChatEvent::Asked { .. } => "event.asked",
+                ChatEvent::Noted { .. } => "event.noted",
                 ChatEvent::Ended { .. } => "event.ended",
             };
             golden(name, value)
