@@ -132,6 +132,7 @@ async fn make_client(plan: &Plan, recorder: &Cli, client: &mut Client) -> Result
         )
         .await?;
     publish(plan, recorder, slug, &site).await?;
+    offer(recorder, slug, &site).await?;
     client.site = Some(site.parse().context("the recorder printed no site id")?);
     Ok(())
 }
@@ -144,7 +145,17 @@ async fn renew(plan: &Plan, client: &Client) -> Result<()> {
     let origin = plan.shop_origin();
     let origins = ["site", "origins", &client.slug, &site, "--origin", &origin];
     recorder.run(&origins, "").await?;
-    publish(plan, &recorder, &client.slug, &site).await
+    publish(plan, &recorder, &client.slug, &site).await?;
+    offer(&recorder, &client.slug, &site).await
+}
+
+/// Calls are offered besides chat, as the notices say.
+async fn offer(recorder: &Cli, slug: &str, site: &str) -> Result<()> {
+    let mut offer = vec!["site", "offer", slug, site];
+    for modality in ["audio", "video", "screen"] {
+        offer.extend(["--modality", modality]);
+    }
+    recorder.run(&offer, "").await.map(drop)
 }
 
 /// Publishes a client's notices; those that were published with these words stay.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use data_encoding::BASE64;
+use proto::call::{CallEvent, OverReason, Refusal};
 use proto::event::{ChatEvent, LeaveReason, Role};
+use proto::notice::Modality;
 use proto::{CaseId, EpochNo, Hash32, Millis, ParticipantId, RecordingId, TrackNo};
 use seal::PartHeader;
 use seal::manifest::{Cause, Ending, Gap, Manifest};
@@ -65,6 +67,7 @@ impl Line {
             | ChatEvent::Said { at, .. }
             | ChatEvent::Left { at, .. }
             | ChatEvent::Asked { at, .. }
+            | ChatEvent::Noted { at, .. }
             | ChatEvent::Ended { at, .. } => *at,
         }
     }
@@ -108,7 +111,7 @@ pub fn plain(lines: &[Line], manifest: &Manifest) -> Vec<String> {
         let (name, role) = who(line, &people);
         let what = match &line.event {
             ChatEvent::Said { text, .. } => text.as_str(),
-            other => note(other),
+            other => &note(other),
         };
         format!(
             "{:>4}  {}  {role:<7}  {}  {}",
@@ -208,6 +211,7 @@ fn why(cause: Cause) -> &'static str {
         Cause::Muted => "muted by its owner",
         Cause::Held => "on hold",
         Cause::Away => "its owner's connection was gone",
+        Cause::Unagreed => "not everyone had agreed to it",
     }
 }
 
@@ -242,7 +246,7 @@ struct Row {
     who: Vec<Piece>,
     role: &'static str,
     said: Option<Vec<Piece>>,
-    note: &'static str,
+    note: String,
     place: String,
 }
 
@@ -317,8 +321,8 @@ fn who(line: &Line, people: &BTreeMap<ParticipantId, (String, Role)>) -> (String
 }
 
 /// What happened, in words; nothing where something was said.
-fn note(event: &ChatEvent) -> &'static str {
-    match event {
+fn note(event: &ChatEvent) -> String {
+    let words = match event {
         ChatEvent::Said { .. } => "",
         ChatEvent::Joined { .. } => "joined",
         ChatEvent::Left { reason, .. } => match reason {
@@ -329,7 +333,59 @@ fn note(event: &ChatEvent) -> &'static str {
         },
         ChatEvent::Asked { handover: true, .. } => "handed the session on",
         ChatEvent::Asked { .. } => "asked a colleague in",
+        ChatEvent::Noted { what, .. } => return noted(*what),
         ChatEvent::Ended { .. } => "ended the session",
+    };
+    words.to_owned()
+}
+
+/// What happened in or about a call, in words.
+fn noted(what: CallEvent) -> String {
+    let named = |modality| match modality {
+        Modality::Chat => "the chat",
+        Modality::Audio => "the microphone",
+        Modality::Video => "the camera",
+        Modality::Screen => "the screen",
+    };
+    match what {
+        CallEvent::Agreed { modality } => format!("agreed to {}", modality.name()),
+        CallEvent::Withdrew { modality } => {
+            format!("withdrew their consent to {}", modality.name())
+        }
+        CallEvent::Rang {} => "called".to_owned(),
+        CallEvent::JoinedCall {} => "joined the call".to_owned(),
+        CallEvent::LeftCall {} => "left the call".to_owned(),
+        CallEvent::Declined { reason } => match reason {
+            Refusal::Declined => "did not take the call",
+            Refusal::Busy => "was busy in another call",
+            Refusal::NoPermission => "could not take the call: no permission for a microphone",
+            Refusal::NoDevice => "could not take the call: no microphone",
+        }
+        .to_owned(),
+        CallEvent::Added { kind } => format!("turned on {}", named(kind)),
+        CallEvent::Removed { kind } => format!("turned off {}", named(kind)),
+        CallEvent::Muted { kind, on: true } => format!("muted {}", named(kind)),
+        CallEvent::Muted { kind, on: false } => format!("unmuted {}", named(kind)),
+        CallEvent::Held { on: true } => "put the call on hold".to_owned(),
+        CallEvent::Held { on: false } => "took the call off hold".to_owned(),
+        CallEvent::CallOver { reason, lasted_ms } => {
+            let seconds = lasted_ms / 1000;
+            let lasted = format!("{}:{:02}", seconds / 60, seconds % 60);
+            let why = match reason {
+                OverReason::HungUp => "somebody hung up",
+                OverReason::Declined => "it was not taken",
+                OverReason::Busy => "busy in another call",
+                OverReason::NoAnswer => "nobody answered",
+                OverReason::NoPermission => "no permission for a microphone",
+                OverReason::NoDevice => "no microphone",
+                OverReason::Gone => "a connection was lost",
+                OverReason::Withdrawn => "consent to sound was withdrawn",
+                OverReason::RecordingUnavailable => "it could not be recorded",
+                OverReason::MediaUnavailable => "it could not be carried",
+                OverReason::SessionEnded => "the session ended",
+            };
+            format!("the call ended after {lasted}: {why}")
+        }
     }
 }
 

@@ -201,6 +201,8 @@ pub enum Cause {
     Held,
     /// Its owner's connection was gone.
     Away,
+    /// Somebody in the call had not agreed to its kind.
+    Unagreed,
 }
 
 /// How a recording ended.

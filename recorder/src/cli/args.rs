@@ -170,6 +170,16 @@ pub enum SiteVerb {
         #[arg(long = "origin", required = true)]
         origins: Vec<String>,
     },
+    /// Say anew which ways of talking a site offers besides chat. Its notices must cover them.
+    Offer {
+        /// Whose.
+        client: String,
+        /// Which site.
+        site: SiteId,
+        /// `audio`, `video` or `screen`. Again for each; leave it out to offer chat alone.
+        #[arg(long = "modality", value_parser = modality)]
+        modalities: Vec<Modality>,
+    },
     /// A client's sites.
     List {
         /// Whose.

@@ -107,6 +107,15 @@ fn command(verb: Verb, secrets: &mut Asking) -> Result<(Command, Option<PathBuf>
             site,
             origins,
         },
+        Verb::Site(SiteVerb::Offer {
+            client,
+            site,
+            modalities,
+        }) => Command::SiteOffer {
+            client,
+            site,
+            modalities,
+        },
         Verb::Site(SiteVerb::List { client }) => Command::SiteList { client },
         Verb::Notice(NoticeVerb::Publish { client, site, file }) => Command::NoticePublish {
             client,

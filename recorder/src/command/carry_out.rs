@@ -40,6 +40,11 @@ pub async fn carry_out(
             site,
             origins,
         } => people::site_origins(recorder, &client, site, origins, answer).await,
+        Command::SiteOffer {
+            client,
+            site,
+            modalities,
+        } => notice::offer(recorder, &client, site, modalities, answer).await,
         Command::SiteList { client } => people::site_list(recorder, &client, answer).await,
         Command::NoticePublish {
             client,

@@ -65,6 +65,15 @@ pub enum Command {
         /// Exact origins, in the place of all before.
         origins: Vec<String>,
     },
+    /// Says anew which ways of talking a site offers besides chat.
+    SiteOffer {
+        /// Whose.
+        client: String,
+        /// Which.
+        site: SiteId,
+        /// In the place of all before.
+        modalities: Vec<Modality>,
+    },
     /// Lists sites.
     SiteList {
         /// Whose.

@@ -2,6 +2,7 @@
 
 use proto::SiteId;
 use proto::notice::{Basis, Modality, Notice, Purpose, RecordingMode};
+use store::NewSite;
 use url::Url;
 
 use super::Answer;
@@ -54,6 +55,46 @@ pub(super) async fn publish(
         ))
         .await?;
     answer.line(hash.to_string()).await
+}
+
+/// A site offers no more than its notices cover.
+pub(super) async fn offer(
+    recorder: &Recorder,
+    client: &str,
+    id: SiteId,
+    mut modalities: Vec<Modality>,
+    answer: &Answer,
+) -> Result<()> {
+    let tenant = recorder.tenant(client).await?;
+    let site = tenant.site(id).await?.ok_or(Error::NotFound("site"))?;
+    modalities.push(Modality::Chat);
+    modalities.sort_unstable();
+    modalities.dedup();
+    for published in &site.notices {
+        let stored = tenant.notice(&published.notice).await?;
+        let stored = stored.ok_or(Error::NotFound("notice"))?;
+        let notice: Notice = serde_json::from_slice(&stored.bytes)?;
+        let lacks = lacking(&notice, &modalities);
+        if !lacks.is_empty() {
+            return Err(Error::refused(format!(
+                "nothing is changed, publish a notice in {} first that is completed: {}",
+                escape(&published.language),
+                lacks.join("; ")
+            )));
+        }
+    }
+    let names: Vec<&str> = modalities.iter().map(|m| m.name()).collect();
+    let said = format!("{}  {}", escape(&site.name), names.join(" "));
+    tenant
+        .put_site(&NewSite {
+            id,
+            name: site.name,
+            accent: site.accent,
+            origins: site.origins,
+            modalities,
+        })
+        .await?;
+    answer.line(said).await
 }
 
 /// What a notice lacks for a site that offers these modalities, and how to write it.

@@ -133,10 +133,15 @@ pub(super) async fn site_list(recorder: &Recorder, client: &str, answer: &Answer
         let languages: Vec<String> = site.notices.iter().map(|n| escape(&n.language)).collect();
         answer
             .line(format!(
-                "{}  {}  {}  notices: {}",
+                "{}  {}  {}  offers: {}  notices: {}",
                 site.id,
                 escape(&site.name),
                 site.origins.join(" "),
+                site.modalities
+                    .iter()
+                    .map(|modality| modality.name())
+                    .collect::<Vec<_>>()
+                    .join(" "),
                 if languages.is_empty() {
                     "none".to_owned()
                 } else {
