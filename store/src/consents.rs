@@ -79,6 +79,44 @@ impl Tenant {
         Ok(row.map(read_participant).transpose()?.map(|p| p.consent))
     }
 
+    /// Adds a modality to what this participant has agreed to, or takes it away; when stands beside
+    /// it. [`StoreError::NotFound`] if the participant is not there.
+    pub async fn change_consent(
+        &self,
+        participant: ParticipantId,
+        modality: Modality,
+        given: bool,
+        at: Millis,
+    ) -> Result<Consent> {
+        let mut tx = self.tx("consents.change").await?;
+        let sql = select_participants!("WHERE p.id = $1");
+        let row = tx.row(sql, args![participant]).await?;
+        let row = row.ok_or(StoreError::NotFound)?;
+        let mut consent = read_participant(row)?.consent;
+        consent.modalities.retain(|other| *other != modality);
+        if given {
+            consent.modalities.push(modality);
+            consent.modalities.sort_unstable();
+        }
+        tx.run(
+            "UPDATE consents SET modalities = $2 WHERE participant = $1",
+            args![participant, consent.modalities.clone()],
+        )
+        .await?;
+        tx.run(
+            "INSERT INTO consent_changes (participant, modality, given, at) VALUES ($1, $2, $3, $4)",
+            args![
+                participant,
+                vec![modality],
+                i64::from(given),
+                at.whole_seconds()
+            ],
+        )
+        .await?;
+        tx.commit().await?;
+        Ok(consent)
+    }
+
     /// The consent that a receipt's lookup id finds.
     pub async fn consent_by_receipt(&self, lookup: &[u8]) -> Result<Option<Consent>> {
         let sql = select_participants!("WHERE c.lookup = $1");

@@ -27,6 +27,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::front::Front;
 use crate::http::service::Hosts;
+use crate::media::Media;
 use crate::room::alive::{Alive, Stopped};
 use crate::room::driver::Means;
 use crate::room::facts::{House, Node};
@@ -156,6 +157,7 @@ pub async fn build_on<F: SpoolFiles>(
         spool,
         journal,
         keyring: Arc::clone(&keyring),
+        media: Media::disabled(),
         alive: Arc::new(spooled.alive),
         clock: clock.clone(),
         after_end_ms,

@@ -231,6 +231,10 @@ impl One<'_> {
             tenant: self.tenant.id(),
             session: session.id,
             site: session.site,
+            offered: site
+                .as_ref()
+                .map(|site| site.modalities.clone())
+                .unwrap_or_default(),
             site_name: site.map(|site| site.name).unwrap_or_default(),
             recording: session.recording,
             notice: session.notice,

@@ -21,10 +21,10 @@ use super::extract::{Body, Id};
 use super::front::{Front, code_of};
 use super::notice::{offered, read};
 use super::problem::Problem;
-use super::receipt::receipt;
 use crate::room::driver;
 use crate::room::facts::Facts;
 use crate::room::person::Participant;
+use crate::room::receipt::{Agreed, receipt};
 use crate::room::state::Room;
 use crate::room::tickets::{Door, Ticket};
 use crate::telemetry::counted;
@@ -138,6 +138,7 @@ async fn begin(
         recording,
         notice: request.notice,
         policy: notice.recording,
+        offered: offered(site),
         modalities: modalities.clone(),
         since: now,
     };
@@ -175,7 +176,15 @@ async fn begin(
     })?;
     put_resume(front, tenant, &join, &resume).await?;
 
-    let receipt = receipt(tenant, notice, &request, session, participant, now)
+    let agreed = Agreed {
+        session,
+        participant,
+        lookup: &request.receipt.lookup,
+        notice: request.notice,
+        modalities: &modalities,
+        recording: request.recording,
+    };
+    let receipt = receipt(tenant, notice, &agreed, now)
         .sign(&front.house.node.key)
         .map_err(|_| ErrorCode::Internal)?;
     let ticket = Ticket {

@@ -21,7 +21,6 @@ mod passwords;
 mod past;
 mod prefix;
 mod queue;
-mod receipt;
 mod refused;
 mod sign_in;
 mod staff;

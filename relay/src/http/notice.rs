@@ -20,7 +20,12 @@ use super::front::Front;
 use super::problem::Problem;
 
 /// What this node can carry. A site may list more; more is offered when it can be.
-const CARRIED: [Modality; 1] = [Modality::Chat];
+const CARRIED: [Modality; 4] = [
+    Modality::Chat,
+    Modality::Audio,
+    Modality::Video,
+    Modality::Screen,
+];
 
 /// `?lang=`.
 #[derive(Debug, Deserialize)]

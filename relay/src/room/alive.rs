@@ -93,6 +93,7 @@ fn name(cause: Cause) -> &'static str {
         Cause::Muted => "muted",
         Cause::Held => "held",
         Cause::Away => "away",
+        Cause::Unagreed => "unagreed",
     }
 }
 

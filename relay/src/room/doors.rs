@@ -2,6 +2,7 @@
 
 use proto::consent::RecordingChoice;
 use proto::event::{ChatEvent, LeaveReason, Role};
+use proto::notice::Modality;
 use proto::wire::ServerMessage;
 use proto::{ErrorCode, Millis, StaffId};
 use rand_core::CryptoRng;
@@ -46,7 +47,8 @@ impl Room {
             track,
             consent: manifest::Consent {
                 notice: self.facts.notice,
-                modalities: self.facts.modalities.clone(),
+                // To more than reading and writing they agree when they take a call.
+                modalities: vec![Modality::Chat],
                 recording: claim.recording,
                 at: now.whole_seconds(),
             },
@@ -314,6 +316,7 @@ impl Room {
             track,
             resume: attaching.resume,
             modalities,
+            offered: self.facts.offered.clone(),
             people: self
                 .people
                 .iter()
@@ -349,6 +352,10 @@ impl Room {
         }
         if is_visitor && !self.answered {
             self.tell_waiting(who);
+        }
+        if let Some(call) = self.call_view() {
+            let call = Some(call);
+            self.tell(who, &ServerMessage::Call { call, over: None });
         }
         self.attached_after_end(who, now);
     }
@@ -433,7 +440,9 @@ impl Room {
                 .map(|person| person.name.clone())
                 .unwrap_or_default(),
             online: visitor.is_some_and(|person| person.socket.is_some()),
-            modalities: self.facts.modalities.clone(),
+            modalities: visitor
+                .map(|person| person.consent.modalities.clone())
+                .unwrap_or_default(),
             recorded: self.facts.recording.is_some(),
             since: self.facts.since,
             notice: self.facts.notice,

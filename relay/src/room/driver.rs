@@ -12,19 +12,24 @@ use seal::manifest::Cause;
 use seal::spool::{EventKind, Spool, SpoolError};
 use store::Tenant;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, Sleep, timeout};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use super::agreeing::Consented;
 use super::alive::Alive;
 use super::append::{Append, Outcome};
 use super::backlog::Backlog;
+use super::consents;
 use super::effect::{Change, Effect, SocketId};
 use super::journal::{self, About, Journal};
 use super::keyring::Keyring;
+use super::line::Lines;
 use super::lobby::{Handle, Lobby};
 use super::state::{Admitted, Claim, Claimed, Command, Join, Resume, Room};
 use crate::clock::Clock;
+use crate::media::Media;
+use crate::media::order::News;
 use crate::shutdown::Shutdown;
 
 /// What a room's mailbox takes.
@@ -75,6 +80,8 @@ pub struct Means {
     pub journal: Journal,
     /// Finds keys for new epochs.
     pub keyring: Arc<Keyring>,
+    /// Where calls are carried.
+    pub media: Media,
     /// When this node last recorded.
     pub alive: Arc<Alive>,
     /// The time.
@@ -103,6 +110,8 @@ pub fn start(means: &Means, tenant: Tenant, room: Room) -> Handle {
         append: Append::default(),
         changes: VecDeque::new(),
         keeping: None,
+        lines: Lines::default(),
+        consents: JoinSet::new(),
         window: u64::MAX,
         look_again: Millis(i64::MIN),
         finished: false,
@@ -120,6 +129,8 @@ struct Driver {
     append: Append,
     changes: VecDeque<Change>,
     keeping: Option<JoinHandle<()>>,
+    lines: Lines,
+    consents: JoinSet<Consented>,
     window: u64,
     /// Before then keys that are too old are not looked up again.
     look_again: Millis,
@@ -131,6 +142,8 @@ enum Woken {
     Letter(Option<Letter>),
     Append(Outcome),
     Kept,
+    News(News),
+    Consented(Consented),
     Time,
 }
 
@@ -145,10 +158,12 @@ impl Driver {
                 news = self.append.news(&self.means.spool) => Woken::Append(news),
                 letter = mailbox.recv() => Woken::Letter(letter),
                 () = kept(&mut self.keeping) => Woken::Kept,
+                news = self.lines.news() => Woken::News(news),
+                Some(Ok(done)) = self.consents.join_next() => Woken::Consented(done),
                 () = timer.rings() => Woken::Time,
             };
             // What is durable is told at once, whatever the store does.
-            if matches!(woken, Woken::Letter(Some(_)) | Woken::Time) {
+            if matches!(woken, Woken::Letter(Some(_)) | Woken::News(_) | Woken::Time) {
                 self.look_up_keys().await;
             }
             let now = self.means.clock.now();
@@ -162,6 +177,8 @@ impl Driver {
                 Woken::Letter(Some(letter)) => self.take(now, letter),
                 Woken::Letter(None) => break,
                 Woken::Kept => {}
+                Woken::News(news) => self.tell(now, Command::Media(news)),
+                Woken::Consented(done) => self.tell(now, Command::Consented(Box::new(done))),
                 Woken::Time => self.room.tick(now, &mut UnwrapErr(SysRng)),
             }
             self.carry_out();
@@ -200,6 +217,10 @@ impl Driver {
                 tracing::error!(session = %self.session, "the store does not answer: no keys that are not too old");
             }
         }
+    }
+
+    fn tell(&mut self, now: Millis, command: Command) {
+        self.room.handle(now, command, &mut UnwrapErr(SysRng));
     }
 
     fn appended(&mut self, now: Millis) {
@@ -281,6 +302,28 @@ impl Driver {
                 }
                 Effect::OffBoard => self.means.lobby.hide(self.tenant.id(), self.session),
                 Effect::Keep(change) => self.changes.push_back(change),
+                Effect::Consent {
+                    participant,
+                    modality,
+                    given,
+                } => {
+                    let job = consents::Job {
+                        tenant: self.tenant.clone(),
+                        node: self.room.node(),
+                        participant,
+                        modality,
+                        given,
+                        now: self.means.clock.now(),
+                    };
+                    self.consents.spawn(job.run());
+                }
+                Effect::Media(order) => {
+                    let recorded = self.room.facts().recording.is_some();
+                    let media = &self.means.media;
+                    if let Some(news) = self.lines.order(media, self.session, recorded, *order) {
+                        self.tell(self.means.clock.now(), Command::Media(news));
+                    }
+                }
                 Effect::Note { kind, participant } => {
                     let about = About {
                         session: Some(self.session),

@@ -1,5 +1,6 @@
 //! From an event to the spool, and from the spool to the people: sealed, appended, then shown.
 
+use proto::call::CallEvent;
 use proto::event::{ChatEvent, LeaveReason};
 use proto::notice::Modality;
 use proto::wire::{SealedAt, ServerMessage};
@@ -33,6 +34,10 @@ pub(super) enum What {
     Joined,
     Asked {
         frame: Utf8Bytes,
+    },
+    Noted {
+        frame: Utf8Bytes,
+        what: CallEvent,
     },
     Left {
         reason: LeaveReason,
@@ -269,18 +274,19 @@ impl Room {
     }
 
     /// Hands the spool what has gathered, unless an append is on its way.
-    pub(super) fn flush(&mut self) {
+    pub(super) fn flush(&mut self, now: Millis) {
         if self.phase == Phase::Broken {
             return;
         }
         if self.facts.recording.is_none() {
             // Nothing to wait for.
-            self.show_until(self.last);
+            self.show_until(now, self.last);
             return;
         }
         if self.in_flight.is_none() && !self.outbox.is_empty() {
             self.in_flight = Some(InFlight {
                 until: self.last,
+                since: now,
                 held: false,
             });
             let mut records = core::mem::take(&mut self.owed);
@@ -302,7 +308,7 @@ impl Room {
             self.was_not_recorded(since, now);
         }
         if let Some(append) = self.in_flight.take() {
-            self.show_until(append.until);
+            self.show_until(now, append.until);
         }
         self.settle(now);
     }
@@ -314,6 +320,8 @@ impl Room {
             append.held = true;
             self.stalled_since.get_or_insert(now);
         }
+        self.call = None;
+        self.close_media();
         self.close_everyone(Some(ErrorCode::RecordingUnavailable));
         self.board.changed = true;
         if self.stopping {
@@ -356,22 +364,27 @@ impl Room {
             person.sealer = None;
             person.prepared = Vec::new();
         }
+        self.media = Vec::new();
+        self.call = None;
+        self.ending = None;
+        self.close_media();
+        self.closing = 0;
         self.close_everyone(Some(ErrorCode::RecordingUnavailable));
         self.board.changed = true;
         self.settle(now);
     }
 
-    fn show_until(&mut self, n: u64) {
+    fn show_until(&mut self, now: Millis, n: u64) {
         self.durable = self.durable.max(n);
         while self.pending.front().is_some_and(|pending| pending.n <= n)
             && let Some(pending) = self.pending.pop_front()
         {
             metrics::counter!(crate::telemetry::counted::EVENTS).increment(1);
-            self.show(pending);
+            self.show(now, pending);
         }
     }
 
-    fn show(&mut self, pending: Pending) {
+    fn show(&mut self, now: Millis, pending: Pending) {
         let Pending { n, at, who, what } = pending;
         match what {
             What::Said { cid, frame, sealed } => {
@@ -382,6 +395,13 @@ impl Room {
             What::Asked { frame } => {
                 self.tell_others(None, &frame);
                 self.remember(n, frame);
+            }
+            What::Noted { frame, what } => {
+                self.tell_others(None, &frame);
+                self.remember(n, frame);
+                if let CallEvent::Agreed { .. } | CallEvent::Withdrew { .. } = what {
+                    self.has_consented(now, who, what);
+                }
             }
             What::Joined => {
                 let Some(person) = self.people.get(who) else {

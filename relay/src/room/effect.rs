@@ -7,6 +7,7 @@ use seal::spool::{EventKind, Record};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::backlog::Backlog;
+use crate::media::order::Order;
 
 /// Names one socket within this process.
 pub type SocketId = u64;
@@ -28,6 +29,17 @@ pub enum Effect {
     OffBoard,
     /// Write into the tenant's rows.
     Keep(Change),
+    /// Change what a participant has agreed to in the tenant's rows, then tell the room.
+    Consent {
+        /// Whose.
+        participant: ParticipantId,
+        /// Which.
+        modality: Modality,
+        /// Agreed, or withdrew.
+        given: bool,
+    },
+    /// Tell the media worker.
+    Media(Box<Order>),
     /// Tell the tenant's log.
     Note {
         /// What happened.

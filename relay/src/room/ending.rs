@@ -1,5 +1,8 @@
 //! The end of a session, and the signed manifest of its record.
 
+use std::collections::BTreeSet;
+
+use proto::call::OverReason;
 use proto::dsse::{Document as _, Envelope};
 use proto::event::{ChatEvent, LeaveReason};
 use proto::notice::Modality;
@@ -10,6 +13,7 @@ use seal::manifest::{self, Cause, Ending, Gap, Manifest, Policy};
 use seal::spool::{End, Record, RecordedGap};
 use seal::{Recipient, TrackSealer};
 
+use super::capture::{LAST_MS, MediaTrack};
 use super::durable::What;
 use super::effect::{Change, Effect};
 use super::person::Stage;
@@ -37,6 +41,13 @@ impl Room {
         if self.ending_needs_keys(because) {
             self.keys_are_fresh(now)?;
         }
+        // What was captured of a call comes first.
+        self.over(now, OverReason::SessionEnded, None, rng)?;
+        if self.closing > 0 && self.ending.is_none_or(|(_, until)| now < until) {
+            self.ending.get_or_insert((because, now.plus(LAST_MS)));
+            return Ok(());
+        }
+        self.ending = None;
         let n = self.last + 1;
         // Where nobody ended it, what the record tells is that and why the visitor is here no longer.
         let left = |reason| ChatEvent::Left { n, at: now, reason };
@@ -54,6 +65,7 @@ impl Room {
         for index in 0..self.people.len() {
             self.end_track(now, index, rng)?;
         }
+        self.end_media(now, rng)?;
         if let Some(recording) = self.facts.recording {
             let manifest = self.manifest(recording, now, because, by)?;
             self.outbox.push(Record::End(Box::new(End {
@@ -67,17 +79,33 @@ impl Room {
         Ok(())
     }
 
+    /// An end that waited for what was captured of its call.
+    pub(super) fn end_if_due(&mut self, now: Millis, rng: &mut impl CryptoRng) {
+        let due = |(_, until): &(Because, Millis)| self.closing == 0 || now >= *until;
+        if let Some((because, _)) = self.ending.filter(due)
+            && self.phase == Phase::Open
+            && let Err(code) = self.end(now, because, rng)
+        {
+            self.unsound(now, code);
+        }
+    }
+
     /// Whether the last event, or the end part of a track, needs a key that is not made yet.
     fn ending_needs_keys(&self, because: Because) -> bool {
         let last = match because {
             Because::Of(who) => who,
             Because::Gone | Because::Expired => 0,
         };
-        self.people.iter().enumerate().any(|(who, person)| {
-            let has_key = person.sealer.as_ref().is_none_or(TrackSealer::has_key);
-            (who == last && person.sealed_to != self.roster)
-                || (person.stage != Stage::Admitted && !has_key)
-        })
+        let keyless = |track: &MediaTrack| {
+            let sealer = track.sealer.as_ref();
+            sealer.is_some_and(|sealer| !sealer.has_key() && sealer.seq() > 0)
+        };
+        self.media.iter().any(keyless)
+            || self.people.iter().enumerate().any(|(who, person)| {
+                let has_key = person.sealer.as_ref().is_none_or(TrackSealer::has_key);
+                (who == last && person.sealed_to != self.roster)
+                    || (person.stage != Stage::Admitted && !has_key)
+            })
     }
 
     /// After a restart that found the record damaged: it ends at the last places that are whole.
@@ -85,7 +113,8 @@ impl Room {
         let sealers = self
             .people
             .iter()
-            .filter_map(|person| person.sealer.as_ref());
+            .filter_map(|person| person.sealer.as_ref())
+            .chain(self.media.iter().filter_map(|track| track.sealer.as_ref()));
         self.cut = Some(sealers.map(TrackSealer::place).collect());
         if let Err(code) = self.end(now, Because::Gone, rng) {
             self.unsound(now, code);
@@ -133,6 +162,12 @@ impl Room {
         Ok(())
     }
 
+    fn recorded_modalities(&self) -> Vec<Modality> {
+        let media = self.media.iter().map(|track| track.kind);
+        let all: BTreeSet<Modality> = media.chain([Modality::Chat]).collect();
+        all.into_iter().collect()
+    }
+
     fn manifest(
         &self,
         recording: RecordingId,
@@ -147,6 +182,7 @@ impl Room {
         };
         let mut tracks: Vec<_> = took_part()
             .filter_map(|person| person.sealer.as_ref())
+            .chain(self.media.iter().filter_map(|track| track.sealer.as_ref()))
             .map(TrackSealer::manifest)
             .collect();
         tracks.sort_by_key(|track| track.track);
@@ -168,7 +204,7 @@ impl Room {
             node: self.house.node.id,
             started: self.facts.since.whole_seconds(),
             ended: now.whole_seconds(),
-            modalities: vec![Modality::Chat],
+            modalities: self.recorded_modalities(),
             policy: Policy::at(self.facts.notice, self.facts.policy, now),
             participants: took_part()
                 .map(|person| manifest::Participant {
@@ -217,6 +253,7 @@ impl Room {
         for socket in sockets {
             self.effects.push_back(Effect::Close(socket, None));
         }
+        self.media = Vec::new();
         self.board.changed = true;
         if someone_is_away && self.house.after_end_ms > 0 {
             self.phase = Phase::Ended {

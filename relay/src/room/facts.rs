@@ -27,7 +27,9 @@ pub struct Facts {
     pub notice: Hash32,
     /// What that notice says about recording.
     pub policy: RecordingPolicy,
-    /// Agreed to.
+    /// What may be agreed to on that site.
+    pub offered: Vec<Modality>,
+    /// Agreed to at the gate.
     pub modalities: Vec<Modality>,
     /// Agreed at.
     pub since: Millis,

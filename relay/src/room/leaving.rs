@@ -1,4 +1,7 @@
-//! Out for good: sealed, told, and known after a restart that can read no part.
+//! Out for good: sealed, told, and known after a restart that can read no part. And a relay that
+//! stops.
+
+use std::sync::Arc;
 
 use proto::event::{ChatEvent, LeaveReason};
 use proto::{ErrorCode, EventId, Millis};
@@ -7,8 +10,9 @@ use seal::spool::{Event, EventKind, Record};
 
 use super::durable::What;
 use super::effect::{Change, Effect, SocketId};
+use super::facts::House;
 use super::person::Stage;
-use super::state::Room;
+use super::state::{Phase, Room};
 
 impl Room {
     /// Out of the chat from here on: the last event on their track.
@@ -19,6 +23,7 @@ impl Room {
         reason: LeaveReason,
         rng: &mut impl CryptoRng,
     ) -> Result<(), ErrorCode> {
+        self.leaves_call(now, who, rng)?;
         let event = ChatEvent::Left {
             n: self.last + 1,
             at: now,
@@ -76,5 +81,29 @@ impl Room {
                 count: None,
             }));
         }
+    }
+
+    /// The relay stops: what is in flight becomes durable, then everyone is told.
+    pub(super) fn shut_down(&mut self) {
+        if matches!(self.phase, Phase::Finished) {
+            return;
+        }
+        self.stopping = true;
+        if self.is_stalled() {
+            self.let_go();
+            return;
+        }
+        self.phase = match self.phase {
+            // Its end is kept first.
+            Phase::Ending => Phase::Ending,
+            _ => Phase::Stopping,
+        };
+        // It comes back by itself: what was captured until now is kept.
+        self.call = None;
+        self.close_media();
+        self.house = Arc::new(House {
+            after_end_ms: 0,
+            ..(*self.house).clone()
+        });
     }
 }

@@ -7,6 +7,7 @@
 //! [`state::Room`] decides and is told what happened; it reads no clock and no socket. [`driver`]
 //! carries its effects out. [`lobby::Lobby`] finds a session's driver, and shows the desk who waits.
 
+pub mod agreeing;
 pub mod alive;
 pub mod backlog;
 pub mod driver;
@@ -18,15 +19,21 @@ pub mod lobby;
 pub mod pace;
 pub mod person;
 pub mod pseudonym;
+pub mod receipt;
 pub mod recover;
 pub mod state;
 pub mod tickets;
 
 mod append;
+mod call;
+mod capture;
+mod consents;
 mod doors;
 mod durable;
 mod ending;
+mod gates;
 mod history;
 mod leaving;
+mod line;
 mod talk;
 mod time;

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use proto::dsse::Envelope;
 use proto::event::Role;
 use proto::wire::{Person, SealedAt};
 use proto::{Millis, ParticipantId, PublicKey, StaffId, TrackNo};
@@ -54,6 +55,12 @@ pub struct Participant {
     pub(super) said: u32,
     /// How fast they may say more, on whichever connection.
     pub(super) pace: Option<Pace>,
+    /// The same for messages about calls.
+    pub(super) call_pace: Option<Pace>,
+    /// A change of what they have agreed to is on its way into the rows.
+    pub(super) agreeing: bool,
+    /// Their new receipt, until the change is durable.
+    pub(super) receipt: Option<Envelope>,
     pub(super) delivered: u64,
     pub(super) read: u64,
 }
@@ -110,6 +117,9 @@ impl Participant {
             unacknowledged: 0,
             said: 0,
             pace: None,
+            call_pace: None,
+            agreeing: false,
+            receipt: None,
             delivered: 0,
             read: 0,
         }

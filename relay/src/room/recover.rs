@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use proto::event::Role;
+use proto::notice::Modality;
 use proto::{ErrorCode, Millis};
 use seal::part::PartKind;
 use seal::spool::{Record, RecoveredRecording};
 use seal::{Part, TrackSealer};
 
+use super::capture::MediaTrack;
 use super::facts::{Facts, House, SealTarget};
 use super::person::{Participant, Stage};
 use super::state::{BELIEVED_MS, Room};
@@ -69,6 +71,18 @@ impl Room {
                 room.epochs += 1;
             }
             room.people.push(person);
+        }
+        for (number, track) in &recording.tracks {
+            room.next_track = room.next_track.max(number + 1);
+            if track.id.modality != Modality::Chat {
+                room.media.push(MediaTrack {
+                    number: *number,
+                    participant: track.id.participant,
+                    kind: track.id.modality,
+                    sealer: Some(TrackSealer::resume(track)),
+                    ratcheted: now,
+                });
+            }
         }
         if room
             .people

@@ -20,11 +20,16 @@ use seal::manifest;
 use seal::spool::{EventKind, Record};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use super::agreeing::Consented;
+use super::call::Call;
+use super::capture::MediaTrack;
 use super::durable::Pending;
 use super::effect::{Ask, Effect, SocketId};
-use super::facts::{Facts, House, SealTarget};
+use super::ending::Because;
+use super::facts::{Facts, House, Node, SealTarget};
 use super::history::History;
 use super::person::{Participant, Stage};
+use crate::media::order::News;
 
 /// For so long keys are believed to be in use without being looked up again: less than the time
 /// after which the recorder destroys an intake key that it has replaced, by whose clock a machine may
@@ -46,6 +51,10 @@ pub enum Command {
     SignedOut(StaffId),
     /// So many wait before this visitor.
     Ahead(u32),
+    /// News of the media worker.
+    Media(News),
+    /// What a participant agrees to has changed in the rows, or could not be changed.
+    Consented(Box<Consented>),
     /// The node's keys for new epochs have changed.
     SealTo(Arc<SealTarget>),
     /// The spool has failed: what must be recorded stops, whether or not anything is said.
@@ -166,6 +175,8 @@ pub(super) struct Taken {
 pub(super) struct InFlight {
     /// The last `n` of it.
     pub(super) until: u64,
+    /// Since when.
+    pub(super) since: Millis,
     /// It waits for space on the disk: nothing else is taken meanwhile.
     pub(super) held: bool,
 }
@@ -224,6 +235,18 @@ pub struct Room {
     /// Where the whole parts of a damaged record end.
     pub(super) cut: Option<Vec<manifest::Place>>,
     pub(super) end: Option<(u64, Millis, Option<ParticipantId>)>,
+    /// The call that rings or runs.
+    pub(super) call: Option<Call>,
+    /// It is to be shown anew.
+    pub(super) call_changed: bool,
+    /// What was sent in calls, for as long as the session lives.
+    pub(super) media: Vec<MediaTrack>,
+    /// The worker has a place for the call.
+    pub(super) media_open: bool,
+    /// Calls that are over, of which the worker has not said its last word.
+    pub(super) closing: u32,
+    /// The session ends when it has, or then at the latest.
+    pub(super) ending: Option<(Because, Millis)>,
     pub(super) effects: VecDeque<Effect>,
 }
 
@@ -279,6 +302,12 @@ impl Room {
             board: Board::default(),
             cut: None,
             end: None,
+            call: None,
+            call_changed: false,
+            media: Vec::new(),
+            media_open: false,
+            closing: 0,
+            ending: None,
             effects: VecDeque::new(),
         }
     }
@@ -298,9 +327,16 @@ impl Room {
                     self.believed_until = now.plus(BELIEVED_MS);
                 }
             }
+            Command::Media(news) => self.news(now, news, rng),
+            Command::Consented(consented) => {
+                if let Err(code) = self.consented(now, *consented, rng) {
+                    self.unsound(now, code);
+                }
+            }
             Command::SpoolFailed => self.spool_failed(now),
             Command::ShutDown => self.shut_down(),
         }
+        self.end_if_due(now, rng);
         self.settle(now);
     }
 
@@ -329,6 +365,11 @@ impl Room {
         &self.facts
     }
 
+    /// This node, whose word its receipts and manifests are.
+    pub fn node(&self) -> Arc<Node> {
+        Arc::clone(&self.house.node)
+    }
+
     /// The last `n` that was given out.
     pub fn last(&self) -> u64 {
         self.last
@@ -341,35 +382,17 @@ impl Room {
 
     /// After every input: the append, those who may be let in now, the board.
     pub(super) fn settle(&mut self, now: Millis) {
-        self.flush();
+        self.show_call();
+        self.flush(now);
         self.attach_ready(now);
-        if self.phase == Phase::Stopping && self.pending.is_empty() && self.in_flight.is_none() {
+        let at_rest = self.pending.is_empty() && self.in_flight.is_none() && self.closing == 0;
+        if self.phase == Phase::Stopping && at_rest {
             self.close_everyone(Some(ErrorCode::ShuttingDown));
             self.finish();
         }
         if core::mem::take(&mut self.board.changed) {
             self.show_on_board();
         }
-    }
-
-    fn shut_down(&mut self) {
-        if matches!(self.phase, Phase::Finished) {
-            return;
-        }
-        self.stopping = true;
-        if self.is_stalled() {
-            self.let_go();
-            return;
-        }
-        self.phase = match self.phase {
-            // Its end is kept first.
-            Phase::Ending => Phase::Ending,
-            _ => Phase::Stopping,
-        };
-        self.house = Arc::new(House {
-            after_end_ms: 0,
-            ..(*self.house).clone()
-        });
     }
 
     /// An event that was begun and could not be sealed leaves the record in pieces: stop.

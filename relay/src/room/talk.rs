@@ -13,6 +13,9 @@ use super::pace::{Pace, TooFast};
 use super::person::{Participant, Stage};
 use super::state::{Phase, Room, error_frame, to_frame};
 
+/// Messages about calls that one participant may send in a minute.
+const CALL_PER_MINUTE: u32 = 240;
+
 impl Room {
     pub(super) fn message(
         &mut self,
@@ -34,9 +37,20 @@ impl Room {
             return;
         };
         person.heard = true;
-        if let Some(cid) = cid {
-            let per_minute = self.house.limits.per_minute;
-            let pace = person.pace.get_or_insert_with(|| Pace::new(per_minute));
+        let paced = match (&message, cid) {
+            (_, Some(_)) => Some((&mut person.pace, self.house.limits.per_minute)),
+            (ClientMessage::Typing { .. } | ClientMessage::Mark { .. }, _) => None,
+            (
+                ClientMessage::Invite { .. }
+                | ClientMessage::Transfer { .. }
+                | ClientMessage::Leave {}
+                | ClientMessage::End {},
+                _,
+            ) => None,
+            _ => Some((&mut person.call_pace, CALL_PER_MINUTE)),
+        };
+        if let Some((pace, per_minute)) = paced {
+            let pace = pace.get_or_insert_with(|| Pace::new(per_minute));
             if let Err(too_fast) = pace.take(now) {
                 return self.too_fast(now, socket, cid, too_fast);
             }
@@ -50,6 +64,9 @@ impl Room {
             ClientMessage::Transfer { to } => self.ask(now, who, to, true, rng),
             ClientMessage::Leave {} => self.leave_by_order(now, who, rng),
             ClientMessage::End {} => self.end(now, Because::Of(who), rng),
+            ClientMessage::Agree { modality, notice } => self.agree(who, modality, notice),
+            ClientMessage::Withdraw { modality } => self.withdraw(now, who, modality, rng),
+            about_a_call => self.call_message(now, who, about_a_call, rng),
         };
         if let Err(code) = done {
             self.refuse(now, who, code, cid);
@@ -57,7 +74,7 @@ impl Room {
         }
     }
 
-    fn refuse(&mut self, now: Millis, who: usize, code: ErrorCode, cid: Option<u64>) {
+    pub(super) fn refuse(&mut self, now: Millis, who: usize, code: ErrorCode, cid: Option<u64>) {
         self.refused(now, code);
         self.frame_to(who, error_frame(code, cid, None));
     }
@@ -71,7 +88,7 @@ impl Room {
     }
 
     /// On whichever connection: coming back on another gives no new allowance.
-    fn too_fast(&mut self, now: Millis, socket: SocketId, cid: u64, too_fast: TooFast) {
+    fn too_fast(&mut self, now: Millis, socket: SocketId, cid: Option<u64>, too_fast: TooFast) {
         let TooFast { code, retry_ms } = too_fast;
         if code == ErrorCode::Flooding {
             self.effects.push_back(Effect::Close(socket, Some(code)));
@@ -79,7 +96,7 @@ impl Room {
             return;
         }
         self.refused(now, code);
-        let frame = error_frame(code, Some(cid), Some(retry_ms));
+        let frame = error_frame(code, cid, Some(retry_ms));
         self.effects.push_back(Effect::Frame(socket, frame));
     }
 

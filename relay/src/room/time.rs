@@ -28,7 +28,12 @@ impl Room {
                     .map(|person| person.gone_since.plus(self.house.return_ms));
                 let taken = self.taken.iter().map(|taken| taken.until);
                 let due = gone.chain(taken).chain([self.expires_at()]).min();
-                due.map(|due| due.max(self.retry_at))
+                let due = due.map(|due| due.max(self.retry_at));
+                let ending = self.ending.map(|(_, until)| until);
+                [due, ending, self.call_deadline(), self.ratchet_at()]
+                    .into_iter()
+                    .flatten()
+                    .min()
             }
             Phase::Ended { until } => Some(until),
             Phase::Ending | Phase::Broken | Phase::Stopping | Phase::Finished => None,
@@ -53,6 +58,14 @@ impl Room {
     }
 
     fn tick_open(&mut self, now: Millis, rng: &mut impl CryptoRng) {
+        self.ratchet_quiet(now);
+        if let Err(code) = self.tick_call(now, rng) {
+            self.not_now(now, code);
+        }
+        self.end_if_due(now, rng);
+        if self.phase != Phase::Open || self.ending.is_some() {
+            return;
+        }
         let before = self.taken.len();
         self.taken.retain(|taken| now < taken.until);
         self.board.changed |= self.taken.len() != before;

@@ -24,8 +24,8 @@ async fn the_gate_shows_the_notice_that_its_hash_names() {
     assert_eq!(Hash32::of(view.notice_json.as_bytes()), view.notice);
     assert_eq!(view.languages, ["en"]);
     assert_eq!(view.recording, RecordingMode::Required);
-    // The site lists calls too; what this node cannot carry is not offered.
-    assert_eq!(view.modalities, [Modality::Chat]);
+    // As the site lists them.
+    assert_eq!(view.modalities, [Modality::Chat, Modality::Audio]);
     assert!(!view.staffed);
 
     let path = format!(
@@ -101,8 +101,8 @@ async fn what_is_not_offered_cannot_be_agreed_to_and_leaves_no_session() {
     let right = request(client, x25519());
     let mut outdated = right.clone();
     outdated.notice = Hash32::ZERO;
-    let mut audio = right.clone();
-    audio.modalities = vec![Modality::Chat, Modality::Audio];
+    let mut video = right.clone();
+    video.modalities = vec![Modality::Chat, Modality::Video];
     let mut nothing = right.clone();
     nothing.modalities.clear();
     let mut unrecorded = right.clone();
@@ -111,7 +111,7 @@ async fn what_is_not_offered_cannot_be_agreed_to_and_leaves_no_session() {
     short.receipt.lookup.pop();
     for (wrong, code) in [
         (outdated, ErrorCode::NoticeOutdated),
-        (audio, ErrorCode::ModalityRefused),
+        (video, ErrorCode::ModalityRefused),
         (nothing, ErrorCode::ConsentMissing),
         (unrecorded, ErrorCode::RecordingRequired),
         (short, ErrorCode::Malformed),

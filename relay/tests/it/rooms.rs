@@ -2,6 +2,7 @@
 //! become durable late, or find no space at first; the relay is killed with an append on its way. No socket, no clock, but the
 //! real spool.
 
+mod calls;
 mod claims;
 mod joins;
 mod model;

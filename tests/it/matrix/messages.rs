@@ -5,11 +5,13 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 use loadtest::door::Door;
 use loadtest::participant::{Participant, Refused, accept, agree, random, sign_in};
+use proto::call::{Refusal, Sdp};
 use proto::consent::RecordingChoice;
 use proto::desk::{AcceptRequest, Me};
 use proto::event::LeaveReason;
+use proto::notice::Modality;
 use proto::wire::{ClientMessage, Hello, ServerMessage};
-use proto::{ErrorCode, PublicKey, SiteId, StaffId, Token};
+use proto::{ErrorCode, Hash32, PublicKey, SiteId, StaffId, Token};
 use tokio::time::timeout;
 
 use super::World;
@@ -34,6 +36,28 @@ fn each(to: StaffId) -> Vec<(&'static str, ClientMessage)> {
         ClientMessage::Transfer { to: Some(to) },
         ClientMessage::Leave {},
         ClientMessage::End {},
+        ClientMessage::Agree {
+            modality: Modality::Audio,
+            notice: Hash32::of(b"a notice of nobody's"),
+        },
+        ClientMessage::Withdraw {
+            modality: Modality::Chat,
+        },
+        ClientMessage::Call { again: false },
+        ClientMessage::Decline {
+            reason: Refusal::Declined,
+        },
+        ClientMessage::HangUp {},
+        ClientMessage::Offer {
+            sdp: Sdp("v=0".to_owned()),
+            sends: vec![],
+            takes: vec![],
+        },
+        ClientMessage::Mute {
+            kind: Modality::Audio,
+            on: true,
+        },
+        ClientMessage::Hold { on: true },
     ];
     all.into_iter()
         .map(|message| {
@@ -45,6 +69,14 @@ fn each(to: StaffId) -> Vec<(&'static str, ClientMessage)> {
                 ClientMessage::Transfer { .. } => "transfer",
                 ClientMessage::Leave {} => "leave",
                 ClientMessage::End {} => "end",
+                ClientMessage::Agree { .. } => "agree",
+                ClientMessage::Withdraw { .. } => "withdraw",
+                ClientMessage::Call { .. } => "call",
+                ClientMessage::Decline { .. } => "decline",
+                ClientMessage::HangUp {} => "hang up",
+                ClientMessage::Offer { .. } => "offer",
+                ClientMessage::Mute { .. } => "mute",
+                ClientMessage::Hold { .. } => "hold",
             };
             (name, message)
         })
@@ -247,6 +279,19 @@ fn due(message: &ClientMessage, agent_asks: bool) -> Due {
         (ClientMessage::Invite { .. } | ClientMessage::Transfer { .. }, true) => {
             Due::Refused(ErrorCode::NotFound)
         }
+        // Under another notice than the session's nothing is agreed to, and chat is not withdrawn.
+        (ClientMessage::Agree { .. }, _) => Due::Refused(ErrorCode::NoticeOutdated),
+        (ClientMessage::Withdraw { .. }, _) => Due::Refused(ErrorCode::ModalityRefused),
+        // Neither has agreed to sound, and no call runs.
+        (ClientMessage::Call { .. }, _) => Due::Refused(ErrorCode::AgreementNeeded),
+        (
+            ClientMessage::Decline { .. }
+            | ClientMessage::HangUp {}
+            | ClientMessage::Offer { .. }
+            | ClientMessage::Mute { .. }
+            | ClientMessage::Hold { .. },
+            _,
+        ) => Due::Refused(ErrorCode::CallMissing),
         // Alone, an agent cannot leave the visitor behind; and a visitor asks nobody in.
         _ => Due::Refused(ErrorCode::NotPermitted),
     }

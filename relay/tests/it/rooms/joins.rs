@@ -6,11 +6,12 @@ use proto::event::Role;
 use proto::notice::Modality;
 use proto::wire::{ClientMessage, ServerMessage};
 use proto::{ErrorCode, ParticipantId, RecordingId, StaffId, Token};
+use relay::media::order::Order;
 use relay::room::effect::{Effect, SocketId};
 use relay::room::person::Participant;
 use relay::room::recover::Unfinished;
 use relay::room::state::{Command, Join, Resume, Room};
-use seal::spool::Record;
+use seal::spool::{Record, RecoveredTrack};
 use tempfile::TempDir;
 
 use super::model::{NOW, consent, facts, house, open, target};
@@ -19,7 +20,7 @@ use crate::world::{rng, x25519};
 /// A room and its visitor, who holds a join token.
 pub(super) struct Visited {
     pub(super) room: Room,
-    visitor: ParticipantId,
+    pub(super) visitor: ParticipantId,
     /// The token that every welcome of this join carries.
     resume: Token,
 }
@@ -30,6 +31,8 @@ pub(super) struct Done {
     pub(super) frames: Vec<(SocketId, ServerMessage)>,
     pub(super) closed: Vec<(SocketId, Option<ErrorCode>)>,
     pub(super) appended: Vec<Record>,
+    pub(super) orders: Vec<Order>,
+    pub(super) consents: Vec<(ParticipantId, Modality, bool)>,
 }
 
 impl Done {
@@ -80,6 +83,12 @@ impl Visited {
                 }
                 Effect::Close(socket, code) => done.closed.push((socket, code)),
                 Effect::Append(records) => done.appended.extend(records),
+                Effect::Media(order) => done.orders.push(*order),
+                Effect::Consent {
+                    participant,
+                    modality,
+                    given,
+                } => done.consents.push((participant, modality, given)),
                 _ => {}
             }
         }
@@ -143,7 +152,8 @@ impl Visited {
                 _ => None,
             })
             .collect();
-        let people = recording.tracks.values().map(|track| {
+        let chat = |track: &&RecoveredTrack| track.id.modality == Modality::Chat;
+        let people = recording.tracks.values().filter(chat).map(|track| {
             let id = track.id.participant;
             Participant::admitted(
                 id,

@@ -77,6 +77,12 @@ pub(crate) fn facts(recording: Option<RecordingId>) -> Facts {
             minimum_days: 1,
             maximum_days: 2,
         },
+        offered: vec![
+            Modality::Chat,
+            Modality::Audio,
+            Modality::Video,
+            Modality::Screen,
+        ],
         modalities: vec![Modality::Chat],
         since: NOW,
     }
@@ -363,6 +369,7 @@ impl Model {
                     }
                 }
                 Effect::Finished => panic!("nobody ended it"),
+                Effect::Consent { .. } | Effect::Media(_) => panic!("nobody calls here"),
                 Effect::Board(_) | Effect::OffBoard | Effect::Keep(_) | Effect::Note { .. } => {}
             }
         }

@@ -29,13 +29,13 @@ fn recorded() -> Visited {
 }
 
 /// The append that is on its way is durable.
-fn durable(visited: &mut Visited) -> Done {
+pub(super) fn durable(visited: &mut Visited) -> Done {
     visited.room.durable(NOW);
     visited.done()
 }
 
 /// The agent takes the session, and may come in as the participant that is returned.
-fn accept(visited: &mut Visited, staff: StaffId) -> ParticipantId {
+pub(super) fn accept(visited: &mut Visited, staff: StaffId) -> ParticipantId {
     let claim = Claim {
         staff,
         recording: RecordingChoice::Acknowledged,
@@ -54,7 +54,12 @@ fn accept(visited: &mut Visited, staff: StaffId) -> ParticipantId {
     participant
 }
 
-fn come(visited: &mut Visited, staff: StaffId, as_whom: ParticipantId, socket: SocketId) -> Done {
+pub(super) fn come(
+    visited: &mut Visited,
+    staff: StaffId,
+    as_whom: ParticipantId,
+    socket: SocketId,
+) -> Done {
     let join = Join {
         participant: as_whom,
         staff: Some(staff),

@@ -1,0 +1,495 @@
+//! A room's call: who is in it, what they send, and whether it flows. Pure, like the room.
+//!
+//! - Media of a kind flows only while everyone who is in the call has agreed to it, its sender has
+//!   neither muted it nor put the others on hold, and somebody is there to hear it.
+//! - A source's track lives as long as the session: whoever comes back goes on with it.
+
+use proto::call::{CallEvent, CallOver, OverReason, Refusal, Standing};
+use proto::event::ChatEvent;
+use proto::notice::Modality;
+use proto::wire::{ClientMessage, ServerMessage};
+use proto::{ErrorCode, Millis, TrackNo};
+use rand_core::CryptoRng;
+
+use super::durable::What;
+use super::effect::Effect;
+use super::person::Stage;
+use super::state::{Phase, Room, to_frame};
+use crate::media::order::{Cause, Gate, Order};
+
+/// For so long a call rings.
+const RING_MS: i64 = 45_000;
+/// For so long someone whose connection broke is waited for.
+const AWAY_MS: i64 = 30_000;
+/// For so long a batch may be on its way to the disk before what must be recorded stops.
+const BEHIND_MS: i64 = 2_000;
+
+/// A call that rings or runs.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) since: Millis,
+    pub(super) by: usize,
+    rings_until: Millis,
+    /// Since when at least two are in it.
+    talk_since: Option<Millis>,
+    pub(super) callers: Vec<Caller>,
+}
+
+/// Someone who is, was or is to be in a call.
+#[derive(Debug)]
+pub(super) struct Caller {
+    pub(super) who: usize,
+    pub(super) standing: Standing,
+    away_since: Millis,
+    pub(super) held: bool,
+    pub(super) sources: Vec<Source>,
+    /// What the offer that is on its way will make of them.
+    pub(super) offered: Option<Vec<(Modality, TrackNo)>>,
+}
+
+/// One thing that a caller sends.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) kind: Modality,
+    pub(super) track: TrackNo,
+    pub(super) muted: bool,
+    /// As the worker was last told.
+    pub(super) gate: Option<Gate>,
+    /// It has flowed, and does not since then.
+    pub(super) closed_since: Option<(Millis, Cause)>,
+}
+
+impl Caller {
+    fn new(who: usize, standing: Standing, now: Millis) -> Self {
+        Self {
+            who,
+            standing,
+            away_since: now,
+            held: false,
+            sources: Vec::new(),
+            offered: None,
+        }
+    }
+
+    fn is_or_will_be_in(&self) -> bool {
+        matches!(
+            self.standing,
+            Standing::In | Standing::Away | Standing::Ringing
+        )
+    }
+}
+
+impl Source {
+    pub(super) fn new(kind: Modality, track: TrackNo) -> Self {
+        Self {
+            kind,
+            track,
+            muted: false,
+            gate: None,
+            closed_since: None,
+        }
+    }
+}
+
+impl Call {
+    pub(super) fn caller(&mut self, who: usize) -> Option<&mut Caller> {
+        self.callers.iter_mut().find(|caller| caller.who == who)
+    }
+
+    pub(super) fn inside(&self) -> impl Iterator<Item = &Caller> {
+        let inside = |caller: &&Caller| matches!(caller.standing, Standing::In | Standing::Away);
+        self.callers.iter().filter(inside)
+    }
+
+    /// When time passing would change anything.
+    fn deadline(&self) -> Option<Millis> {
+        let due = self
+            .callers
+            .iter()
+            .filter_map(|caller| match caller.standing {
+                Standing::Ringing => Some(self.rings_until),
+                Standing::Away => Some(caller.away_since.plus(AWAY_MS)),
+                _ => None,
+            });
+        due.min()
+    }
+}
+
+impl Room {
+    /// What a participant sends about a call they are in, or would be.
+    pub(super) fn call_message(
+        &mut self,
+        now: Millis,
+        who: usize,
+        message: ClientMessage,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), ErrorCode> {
+        match message {
+            ClientMessage::Call { again } => self.call(now, who, again, rng),
+            ClientMessage::Decline { reason } => self.decline(now, who, reason, rng),
+            ClientMessage::HangUp {} => self.hang_up(now, who, OverReason::HungUp, rng),
+            ClientMessage::Offer { sdp, sends, takes } => self.offer(who, sdp.0, &sends, &takes),
+            ClientMessage::Mute { kind, on } => self.mute(now, who, kind, on, rng),
+            ClientMessage::Hold { on } => self.hold(now, who, on, rng),
+            _ => Err(ErrorCode::Malformed),
+        }
+    }
+
+    fn call(
+        &mut self,
+        now: Millis,
+        who: usize,
+        again: bool,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), ErrorCode> {
+        if self.ending.is_some() {
+            return Err(ErrorCode::SessionEnded);
+        }
+        if !self.has_agreed(who, Modality::Audio) {
+            return Err(ErrorCode::AgreementNeeded);
+        }
+        if self.facts.recording.is_some() {
+            self.keys_are_fresh(now)?;
+        }
+        match &self.call {
+            None => self.begin_call(now, who, again, rng),
+            Some(_) => self.join_call(now, who, rng),
+        }
+    }
+
+    fn begin_call(
+        &mut self,
+        now: Millis,
+        who: usize,
+        again: bool,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), ErrorCode> {
+        let others: Vec<usize> = (0..self.people.len())
+            .filter(|other| *other != who)
+            .filter(|other| {
+                self.people
+                    .get(*other)
+                    .is_some_and(|p| p.stage == Stage::In)
+            })
+            .collect();
+        if others.is_empty() {
+            return Err(ErrorCode::NobodyThere);
+        }
+        let standing = if again {
+            Standing::Away
+        } else {
+            Standing::Ringing
+        };
+        let what = if again {
+            CallEvent::JoinedCall {}
+        } else {
+            CallEvent::Rang {}
+        };
+        self.noted(now, who, what, rng)?;
+        let mut callers = vec![Caller::new(who, Standing::In, now)];
+        callers.extend(
+            others
+                .into_iter()
+                .map(|other| Caller::new(other, standing, now)),
+        );
+        self.call = Some(Call {
+            since: now,
+            by: who,
+            rings_until: now.plus(RING_MS),
+            talk_since: None,
+            callers,
+        });
+        self.call_changed = true;
+        Ok(())
+    }
+
+    fn join_call(
+        &mut self,
+        now: Millis,
+        who: usize,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), ErrorCode> {
+        let Some(call) = &self.call else {
+            return Err(ErrorCode::CallMissing);
+        };
+        let was = call.callers.iter().find(|caller| caller.who == who);
+        if was.is_some_and(|caller| caller.standing == Standing::In) {
+            self.call_changed = true;
+            return Ok(());
+        }
+        // A newcomer is asked before media flows to them, or from them.
+        let live = call
+            .inside()
+            .flat_map(|caller| &caller.sources)
+            .filter(|source| source.gate == Some(Gate::Open))
+            .map(|source| source.kind);
+        if live.into_iter().any(|kind| !self.has_agreed(who, kind)) {
+            return Err(ErrorCode::AgreementNeeded);
+        }
+        self.noted(now, who, CallEvent::JoinedCall {}, rng)?;
+        let Some(call) = &mut self.call else {
+            return Err(ErrorCode::CallMissing);
+        };
+        match call.caller(who) {
+            Some(caller) => caller.standing = Standing::In,
+            None => call.callers.push(Caller::new(who, Standing::In, now)),
+        }
+        if call.inside().count() > 1 {
+            call.talk_since.get_or_insert(now);
+        }
+        self.regate(now);
+        Ok(())
+    }
+
+    fn decline(
+        &mut self,
+        now: Millis,
+        who: usize,
+        reason: Refusal,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), ErrorCode> {
+        let caller = self.call.as_mut().and_then(|call| call.caller(who));
+        if caller.is_none_or(|caller| caller.standing != Standing::Ringing) {
+            return Err(ErrorCode::CallMissing);
+        }
+        self.noted(now, who, CallEvent::Declined { reason }, rng)?;
+        self.out_of_call(now, who, reason.into(), reason.into(), rng)
+    }
+
+    /// Out of the call, and with nobody left to talk to it is over.
+    pub(super) fn hang_up(
+        &mut self,
+        now: Millis,
+        who: usize,
+        reason: OverReason,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), ErrorCode> {
+        let caller = self.call.as_mut().and_then(|call| call.caller(who));
+        if !caller.is_some_and(|caller| caller.is_or_will_be_in()) {
+            return Err(ErrorCode::CallMissing);
+        }
+        self.noted(now, who, CallEvent::LeftCall {}, rng)?;
+        self.out_of_call(now, who, Standing::Left, reason, rng)
+    }
+
+    /// Someone who leaves the session leaves its call, and no word of it is needed.
+    pub(super) fn leaves_call(
+        &mut self,
+        now: Millis,
+        who: usize,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), ErrorCode> {
+        let is_in = |call: &mut Call| call.caller(who).is_some_and(|c| c.is_or_will_be_in());
+        if self.call.as_mut().is_some_and(is_in) {
+            self.out_of_call(now, who, Standing::Left, OverReason::Gone, rng)?;
+        }
+        Ok(())
+    }
+
+    fn out_of_call(
+        &mut self,
+        now: Millis,
+        who: usize,
+        standing: Standing,
+        reason: OverReason,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), ErrorCode> {
+        let peer = self.people.get(who).map(|person| person.id);
+        let Some(call) = &mut self.call else {
+            return Ok(());
+        };
+        let mut gone = Vec::new();
+        let mut sent = false;
+        if let Some(caller) = call.caller(who) {
+            caller.standing = standing;
+            caller.held = false;
+            sent = caller.offered.take().is_some() || !caller.sources.is_empty();
+            gone = core::mem::take(&mut caller.sources);
+        }
+        for source in gone {
+            self.gate_opens(now, &source);
+        }
+        if let (Some(peer), true) = (peer, sent) {
+            self.order(Order::Drop { peer });
+        }
+        let left = |call: &Call| call.callers.iter().filter(|c| c.is_or_will_be_in()).count();
+        if self.call.as_ref().is_some_and(|call| left(call) < 2) {
+            return self.over(now, reason, Some(who), rng);
+        }
+        self.regate(now);
+        Ok(())
+    }
+
+    /// The call is over, for everyone.
+    pub(super) fn over(
+        &mut self,
+        now: Millis,
+        reason: OverReason,
+        by: Option<usize>,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), ErrorCode> {
+        let Some(call) = self.call.take() else {
+            return Ok(());
+        };
+        let lasted_ms = call
+            .talk_since
+            .map_or(0, |since| now.0.saturating_sub(since.0).max(0));
+        for source in call.callers.iter().flat_map(|caller| &caller.sources) {
+            self.gate_opens(now, source);
+        }
+        self.close_media();
+        let over = CallOver {
+            reason,
+            by: by.and_then(|by| self.people.get(by)).map(|by| by.id),
+            lasted_ms,
+        };
+        let frame = to_frame(&ServerMessage::Call {
+            call: None,
+            over: Some(over),
+        });
+        self.tell_others(None, &frame);
+        self.call_changed = false;
+        if self.phase != Phase::Open {
+            return Ok(());
+        }
+        let what = CallEvent::CallOver { reason, lasted_ms };
+        self.noted(now, by.unwrap_or(call.by), what, rng)
+    }
+
+    fn mute(
+        &mut self,
+        now: Millis,
+        who: usize,
+        kind: Modality,
+        on: bool,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), ErrorCode> {
+        let caller = self.call.as_mut().and_then(|call| call.caller(who));
+        let sources = caller.ok_or(ErrorCode::CallMissing)?.sources.iter_mut();
+        let source = sources.into_iter().find(|source| source.kind == kind);
+        let source = source.ok_or(ErrorCode::CallMissing)?;
+        if source.muted == on {
+            return Ok(());
+        }
+        // Nothing of it passes from here on, whatever becomes of the word about it.
+        source.muted = on;
+        self.regate(now);
+        self.noted(now, who, CallEvent::Muted { kind, on }, rng)
+    }
+
+    fn hold(
+        &mut self,
+        now: Millis,
+        who: usize,
+        on: bool,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), ErrorCode> {
+        let caller = self.call.as_mut().and_then(|call| call.caller(who));
+        let caller = caller.ok_or(ErrorCode::CallMissing)?;
+        if !matches!(caller.standing, Standing::In | Standing::Away) {
+            return Err(ErrorCode::CallMissing);
+        }
+        if caller.held == on {
+            return Ok(());
+        }
+        caller.held = on;
+        self.regate(now);
+        self.noted(now, who, CallEvent::Held { on }, rng)
+    }
+
+    /// Their connection is up, or is not.
+    pub(super) fn connection(&mut self, now: Millis, who: usize, up: bool) {
+        let caller = self.call.as_mut().and_then(|call| call.caller(who));
+        let Some(caller) = caller else { return };
+        match (caller.standing, up) {
+            (Standing::Away, true) => caller.standing = Standing::In,
+            (Standing::In, false) => {
+                caller.standing = Standing::Away;
+                caller.away_since = now;
+            }
+            _ => return,
+        }
+        let call = self.call.as_mut();
+        if let Some(call) = call.filter(|call| call.inside().count() > 1) {
+            call.talk_since.get_or_insert(now);
+        }
+        self.regate(now);
+    }
+
+    /// When time passing would change the call.
+    pub(super) fn call_deadline(&self) -> Option<Millis> {
+        let call = self.call.as_ref()?;
+        let behind = self
+            .in_flight
+            .filter(|_| self.facts.recording.is_some())
+            .map(|append| append.since.plus(BEHIND_MS));
+        [call.deadline(), behind].into_iter().flatten().min()
+    }
+
+    /// Nobody answered, somebody did not come back, or the record falls behind.
+    pub(super) fn tick_call(
+        &mut self,
+        now: Millis,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), ErrorCode> {
+        let late = |since: Millis| now >= since.plus(BEHIND_MS);
+        if self.facts.recording.is_some() && self.in_flight.is_some_and(|a| late(a.since)) {
+            return self.over(now, OverReason::RecordingUnavailable, None, rng);
+        }
+        let Some(call) = &self.call else {
+            return Ok(());
+        };
+        let due = |caller: &&Caller| match caller.standing {
+            Standing::Ringing => now >= call.rings_until,
+            Standing::Away => now >= caller.away_since.plus(AWAY_MS),
+            _ => false,
+        };
+        let due: Vec<(usize, Standing)> = call
+            .callers
+            .iter()
+            .filter(due)
+            .map(|caller| (caller.who, caller.standing))
+            .collect();
+        for (who, standing) in due {
+            let (standing, reason) = match standing {
+                Standing::Ringing => (Standing::NoAnswer, OverReason::NoAnswer),
+                _ => (Standing::Left, OverReason::Gone),
+            };
+            self.out_of_call(now, who, standing, reason, rng)?;
+        }
+        Ok(())
+    }
+
+    /// Something that has a place in the conversation.
+    pub(super) fn noted(
+        &mut self,
+        now: Millis,
+        who: usize,
+        what: CallEvent,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), ErrorCode> {
+        let n = self.last + 1;
+        let event = ChatEvent::Noted { n, at: now, what };
+        self.seal_event(now, who, &event, rng)?;
+        let participant = self.people.get(who).ok_or(ErrorCode::Internal)?.id;
+        let frame = to_frame(&ServerMessage::Noted {
+            n,
+            at: now,
+            participant,
+            what,
+        });
+        self.take(now, who, What::Noted { frame, what });
+        Ok(())
+    }
+
+    /// To the worker; the driver says if there is none.
+    pub(super) fn order(&mut self, order: Order) {
+        self.media_open |= matches!(order, Order::Offer { .. });
+        self.effects.push_back(Effect::Media(Box::new(order)));
+    }
+
+    pub(super) fn has_agreed(&self, who: usize, kind: Modality) -> bool {
+        let agreed = |p: &super::person::Participant| p.consent.modalities.contains(&kind);
+        self.people.get(who).is_some_and(agreed)
+    }
+}

@@ -1,0 +1,600 @@
+//! Calls in a room: who may, who is rung, what flows and what is recorded of it.
+
+use proto::call::{
+    CallEvent, CallOver, CallView, OverReason, Refusal, Sdp, SendSlot, SourceState, Standing,
+    TakeSlot,
+};
+use proto::notice::Modality;
+use proto::wire::{ClientMessage, ServerMessage};
+use proto::{ErrorCode, Hash32, Millis, ParticipantId, RecordingId, StaffId};
+use relay::media::order::{Captured, Cause, Gate, News, Order};
+use relay::room::agreeing::Consented;
+use relay::room::effect::SocketId;
+use relay::room::state::Command;
+use seal::manifest::{self, Manifest};
+use seal::spool::Record;
+
+use super::joins::{Done, Visited};
+use super::model::NOW;
+use super::stays::{accept, come, durable};
+use crate::world::rng;
+
+const VISITOR: SocketId = 1;
+const AGENT: SocketId = 10;
+
+/// A visitor and an agent in a session, recorded or not.
+struct Talk {
+    visited: Visited,
+    agent: ParticipantId,
+    now: Millis,
+}
+
+impl Talk {
+    fn new(recorded: bool, agreed: &[Modality]) -> Self {
+        let recording = recorded.then(|| RecordingId::random(&mut rng()));
+        let mut visited = Visited::new(recording, agreed);
+        visited.join(VISITOR);
+        durable(&mut visited);
+        let staff = StaffId::random(&mut rng());
+        let agent = accept(&mut visited, staff);
+        come(&mut visited, staff, agent, AGENT);
+        durable(&mut visited);
+        Self {
+            visited,
+            agent,
+            now: NOW,
+        }
+    }
+
+    /// Both have agreed to sound, and are in a call.
+    fn in_call(recorded: bool) -> Self {
+        let mut talk = Self::new(recorded, &[Modality::Chat, Modality::Audio]);
+        talk.agree(AGENT, Modality::Audio);
+        talk.says(VISITOR, ClientMessage::Call { again: false });
+        talk.says(AGENT, ClientMessage::Call { again: false });
+        talk
+    }
+
+    /// Both send sound.
+    fn talking(recorded: bool) -> Self {
+        let mut talk = Self::in_call(recorded);
+        talk.offers(VISITOR, &[Modality::Audio]);
+        talk.offers(AGENT, &[Modality::Audio]);
+        talk
+    }
+
+    fn who(&self, socket: SocketId) -> ParticipantId {
+        if socket == VISITOR {
+            self.visited.visitor
+        } else {
+            self.agent
+        }
+    }
+
+    /// A message, and all that becomes durable because of it.
+    fn says(&mut self, socket: SocketId, message: ClientMessage) -> Done {
+        self.does(Command::From(socket, message))
+    }
+
+    fn does(&mut self, command: Command) -> Done {
+        self.visited.room.handle(self.now, command, &mut rng());
+        self.rest()
+    }
+
+    fn rest(&mut self) -> Done {
+        let mut done = self.visited.done();
+        loop {
+            self.visited.room.durable(self.now);
+            let more = self.visited.done();
+            let last = more.appended.is_empty();
+            done.frames.extend(more.frames);
+            done.closed.extend(more.closed);
+            done.appended.extend(more.appended);
+            done.orders.extend(more.orders);
+            done.consents.extend(more.consents);
+            if last {
+                return done;
+            }
+        }
+    }
+
+    fn passes(&mut self, ms: i64) -> Done {
+        self.now = self.now.plus(ms);
+        self.visited.room.tick(self.now, &mut rng());
+        self.rest()
+    }
+
+    fn agree(&mut self, socket: SocketId, modality: Modality) -> Done {
+        let notice = Hash32::ZERO;
+        let asked = self.says(socket, ClientMessage::Agree { modality, notice });
+        assert_eq!(asked.consents, [(self.who(socket), modality, true)]);
+        assert!(asked.appended.is_empty(), "before the row was kept");
+        self.kept(socket, modality, true, Ok(None))
+    }
+
+    fn kept(
+        &mut self,
+        socket: SocketId,
+        modality: Modality,
+        given: bool,
+        kept: Result<Option<proto::dsse::Envelope>, ErrorCode>,
+    ) -> Done {
+        self.does(Command::Consented(Box::new(Consented {
+            participant: self.who(socket),
+            modality,
+            given,
+            kept,
+        })))
+    }
+
+    /// Offers these sources, and takes all that the other may send; it is answered.
+    fn offers(&mut self, socket: SocketId, kinds: &[Modality]) -> Done {
+        let asked = self.says(socket, offer(kinds, &[]));
+        assert!(
+            matches!(asked.orders.as_slice(), [Order::Offer { .. }]),
+            "{asked:?}"
+        );
+        self.answered(socket)
+    }
+
+    fn answered(&mut self, socket: SocketId) -> Done {
+        let peer = self.who(socket);
+        let answer = Ok("v=0".to_owned());
+        self.does(Command::Media(News::Answer { peer, answer }))
+    }
+
+    fn view(&mut self) -> CallView {
+        let seen = self.says(VISITOR, ClientMessage::Call { again: true });
+        view(&seen).unwrap_or_else(|| panic!("{seen:?}"))
+    }
+
+    fn captured(&mut self, track: u32, batch: &[u8]) -> Done {
+        self.does(Command::Media(News::Captured(Captured {
+            track,
+            batch: batch.to_vec(),
+            gaps: Vec::new(),
+        })))
+    }
+}
+
+fn offer(kinds: &[Modality], takes: &[TakeSlot]) -> ClientMessage {
+    let send = |(mid, kind): (usize, &Modality)| SendSlot {
+        mid: mid.to_string(),
+        kind: *kind,
+    };
+    ClientMessage::Offer {
+        sdp: Sdp("v=0".to_owned()),
+        sends: kinds.iter().enumerate().map(send).collect(),
+        takes: takes.to_vec(),
+    }
+}
+
+fn view(done: &Done) -> Option<CallView> {
+    let call = |(_, frame): &(SocketId, ServerMessage)| match frame {
+        ServerMessage::Call { call, .. } => call.clone(),
+        _ => None,
+    };
+    done.frames.iter().rev().find_map(call)
+}
+
+fn over(done: &Done) -> Option<CallOver> {
+    done.frames.iter().find_map(|(_, frame)| match frame {
+        ServerMessage::Call { over, .. } => *over,
+        _ => None,
+    })
+}
+
+#[track_caller]
+fn refused(done: &Done) -> ErrorCode {
+    let code = |(_, frame): &(SocketId, ServerMessage)| match frame {
+        ServerMessage::Error { code, .. } => Some(*code),
+        _ => None,
+    };
+    let found = done.frames.iter().find_map(code);
+    found.unwrap_or_else(|| panic!("{done:?}"))
+}
+
+fn noted(done: &Done) -> Vec<CallEvent> {
+    let to_agent = |(to, frame): &(SocketId, ServerMessage)| match frame {
+        ServerMessage::Noted { what, .. } if *to == AGENT => Some(*what),
+        _ => None,
+    };
+    done.frames.iter().filter_map(to_agent).collect()
+}
+
+fn gates(done: &Done) -> Vec<(u32, Gate)> {
+    let gate = |order: &Order| match order {
+        Order::Gate { track, gate } => Some((*track, *gate)),
+        _ => None,
+    };
+    done.orders.iter().filter_map(gate).collect()
+}
+
+fn standing(view: &CallView, who: ParticipantId) -> Standing {
+    let found = view.people.iter().find(|person| person.participant == who);
+    found.unwrap().standing
+}
+
+fn state(view: &CallView, who: ParticipantId, kind: Modality) -> SourceState {
+    let person = view.people.iter().find(|person| person.participant == who);
+    let source = person.unwrap().sources.iter().find(|s| s.kind == kind);
+    source.unwrap().state
+}
+
+fn parts(done: &Done) -> Vec<(u32, u32, u32)> {
+    let part = |record: &Record| match record {
+        Record::Part(part) => Some((part.header.track, part.header.epoch, part.header.step)),
+        _ => None,
+    };
+    done.appended.iter().filter_map(part).collect()
+}
+
+fn ended(done: &Done) -> Option<Manifest> {
+    use proto::dsse::Document as _;
+    let end = done.appended.iter().find_map(|record| match record {
+        Record::End(end) => Some(&end.manifest),
+        _ => None,
+    })?;
+    let _ = Manifest::TYPE;
+    Some(serde_json::from_slice(&end.payload).unwrap())
+}
+
+#[test]
+fn nobody_calls_who_has_not_agreed_to_sound_and_agreeing_is_kept_before_it_holds() {
+    let mut talk = Talk::new(true, &[Modality::Chat]);
+    let call = ClientMessage::Call { again: false };
+    assert_eq!(
+        refused(&talk.says(VISITOR, call.clone())),
+        ErrorCode::AgreementNeeded
+    );
+    let notice = Hash32::of(b"another notice");
+    let agree = |modality, notice| ClientMessage::Agree { modality, notice };
+    assert_eq!(
+        refused(&talk.says(VISITOR, agree(Modality::Audio, notice))),
+        ErrorCode::NoticeOutdated
+    );
+    // What could not be written does not hold.
+    talk.says(VISITOR, agree(Modality::Audio, Hash32::ZERO));
+    let failed = talk.kept(VISITOR, Modality::Audio, true, Err(ErrorCode::Overloaded));
+    assert_eq!(refused(&failed), ErrorCode::Overloaded);
+    assert_eq!(
+        refused(&talk.says(VISITOR, call.clone())),
+        ErrorCode::AgreementNeeded
+    );
+    let done = talk.agree(VISITOR, Modality::Audio);
+    let modality = Modality::Audio;
+    assert_eq!(noted(&done), [CallEvent::Agreed { modality }]);
+    assert!(done.frames.iter().any(|(to, frame)| *to == VISITOR
+        && matches!(frame, ServerMessage::Agreed { modalities, .. }
+            if *modalities == [Modality::Chat, Modality::Audio])));
+    let rung = talk.says(VISITOR, call);
+    assert_eq!(noted(&rung), [CallEvent::Rang {}]);
+    let seen = view(&rung).unwrap();
+    assert_eq!(standing(&seen, talk.visited.visitor), Standing::In);
+    assert_eq!(standing(&seen, talk.agent), Standing::Ringing);
+}
+
+#[test]
+fn a_call_to_nobody_is_refused() {
+    let recording = Some(RecordingId::random(&mut rng()));
+    let mut visited = Visited::new(recording, &[Modality::Chat, Modality::Audio]);
+    visited.join(VISITOR);
+    durable(&mut visited);
+    let call = ClientMessage::Call { again: false };
+    let done = visited.handle(Command::From(VISITOR, call));
+    assert_eq!(refused(&done), ErrorCode::NobodyThere);
+}
+
+#[test]
+fn a_call_that_is_not_taken_says_why_to_both() {
+    for (reason, due) in [
+        (Refusal::Declined, OverReason::Declined),
+        (Refusal::Busy, OverReason::Busy),
+        (Refusal::NoPermission, OverReason::NoPermission),
+        (Refusal::NoDevice, OverReason::NoDevice),
+    ] {
+        let mut talk = Talk::new(true, &[Modality::Chat, Modality::Audio]);
+        talk.says(VISITOR, ClientMessage::Call { again: false });
+        let done = talk.says(AGENT, ClientMessage::Decline { reason });
+        let told = over(&done).unwrap();
+        assert_eq!((told.reason, told.lasted_ms), (due, 0));
+        assert_eq!(told.by, Some(talk.agent));
+        assert_eq!(
+            refused(&talk.says(AGENT, ClientMessage::HangUp {})),
+            ErrorCode::CallMissing
+        );
+    }
+    let mut talk = Talk::new(true, &[Modality::Chat, Modality::Audio]);
+    talk.says(VISITOR, ClientMessage::Call { again: false });
+    assert!(over(&talk.passes(44_999)).is_none());
+    let told = over(&talk.passes(1)).unwrap();
+    assert_eq!(told.reason, OverReason::NoAnswer);
+}
+
+#[test]
+fn a_source_flows_once_everyone_in_the_call_has_agreed_to_its_kind() {
+    let mut talk = Talk::talking(true);
+    talk.agree(AGENT, Modality::Video);
+    let done = talk.offers(AGENT, &[Modality::Audio, Modality::Video]);
+    let kind = Modality::Video;
+    assert_eq!(noted(&done), [CallEvent::Added { kind }]);
+    let [(camera, Gate::Closed(Cause::Unagreed))] = gates(&done)[..] else {
+        panic!("{done:?}");
+    };
+    assert_eq!(
+        state(&view(&done).unwrap(), talk.agent, kind),
+        SourceState::Unagreed
+    );
+    // The visitor must not send a camera either.
+    let refusal = talk.says(VISITOR, offer(&[Modality::Audio, Modality::Video], &[]));
+    assert_eq!(refused(&refusal), ErrorCode::AgreementNeeded);
+    let agreed = talk.agree(VISITOR, Modality::Video);
+    assert_eq!(gates(&agreed), [(camera, Gate::Open)]);
+    // Taken back, it stops before anything is written.
+    let withdraw = ClientMessage::Withdraw { modality: kind };
+    talk.visited
+        .room
+        .handle(talk.now, Command::From(VISITOR, withdraw), &mut rng());
+    let done = talk.visited.done();
+    assert_eq!(gates(&done), [(camera, Gate::Closed(Cause::Unagreed))]);
+    assert_eq!(done.consents, [(talk.visited.visitor, kind, false)]);
+}
+
+#[test]
+fn nothing_flows_before_the_other_is_there_or_after_they_are_gone() {
+    let mut talk = Talk::new(true, &[Modality::Chat, Modality::Audio]);
+    talk.agree(AGENT, Modality::Audio);
+    talk.says(VISITOR, ClientMessage::Call { again: false });
+    let done = talk.offers(VISITOR, &[Modality::Audio]);
+    let [(microphone, Gate::Closed(Cause::Away))] = gates(&done)[..] else {
+        panic!("{done:?}");
+    };
+    let done = talk.says(AGENT, ClientMessage::Call { again: false });
+    assert_eq!(gates(&done), [(microphone, Gate::Open)]);
+    let peer = talk.agent;
+    let done = talk.does(Command::Media(News::Lost { peer }));
+    assert_eq!(gates(&done), [(microphone, Gate::Closed(Cause::Away))]);
+    assert_eq!(standing(&view(&done).unwrap(), peer), Standing::Away);
+    let done = talk.does(Command::Media(News::Connected { peer }));
+    assert_eq!(gates(&done), [(microphone, Gate::Open)]);
+    talk.does(Command::Media(News::Lost { peer }));
+    let told = over(&talk.passes(30_000)).unwrap();
+    assert_eq!(told.reason, OverReason::Gone);
+}
+
+#[test]
+fn what_is_muted_or_held_does_not_flow_and_the_manifest_says_when() {
+    let mut talk = Talk::talking(true);
+    let microphone = talk.view().people[0].sources[0].track;
+    talk.captured(microphone, b"one");
+    let kind = Modality::Audio;
+    let done = talk.says(VISITOR, ClientMessage::Mute { kind, on: true });
+    assert_eq!(gates(&done), [(microphone, Gate::Closed(Cause::Muted))]);
+    assert_eq!(noted(&done), [CallEvent::Muted { kind, on: true }]);
+    talk.passes(5_000);
+    let done = talk.says(VISITOR, ClientMessage::Mute { kind, on: false });
+    assert_eq!(gates(&done), [(microphone, Gate::Open)]);
+    talk.passes(20_000);
+    // Who holds hears nobody: neither source flows.
+    let done = talk.says(AGENT, ClientMessage::Hold { on: true });
+    let held = Gate::Closed(Cause::Held);
+    assert_eq!(gates(&done).len(), 2);
+    assert!(gates(&done).iter().all(|(_, gate)| *gate == held));
+    talk.passes(3_000);
+    talk.says(AGENT, ClientMessage::Hold { on: false });
+    talk.says(VISITOR, ClientMessage::HangUp {});
+    talk.does(Command::Media(News::Closed));
+    let done = talk.says(VISITOR, ClientMessage::End {});
+    let manifest = ended(&done).unwrap();
+    let of = |cause| {
+        let gaps = manifest.gaps.iter().filter(move |gap| gap.cause == cause);
+        gaps.map(|gap| (gap.track, gap.to.0 - gap.from.0))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of(manifest::Cause::Muted), [(Some(microphone), 5_000)]);
+    assert_eq!(of(manifest::Cause::Held).len(), 2);
+    assert!(manifest.modalities.contains(&Modality::Audio));
+}
+
+#[test]
+fn a_captured_track_is_sealed_under_keys_no_older_than_a_minute_and_ends_with_the_session() {
+    let mut talk = Talk::talking(true);
+    let microphone = talk.view().people[0].sources[0].track;
+    let first = talk.captured(microphone, b"one");
+    let epoch = |record: &Record| {
+        matches!(record, Record::Epoch(epoch) if epoch.track == microphone
+        && epoch.live.is_empty() && epoch.modality == Modality::Audio)
+    };
+    assert!(first.appended.iter().any(epoch), "{first:?}");
+    assert_eq!(parts(&first), [(microphone, 1, 0)]);
+    talk.passes(59_000);
+    assert_eq!(
+        parts(&talk.captured(microphone, b"two")),
+        [(microphone, 1, 0)]
+    );
+    talk.passes(1_000);
+    assert_eq!(
+        parts(&talk.captured(microphone, b"three")),
+        [(microphone, 1, 1)]
+    );
+    // The end waits for what the worker still holds.
+    let ending = talk.says(AGENT, ClientMessage::End {});
+    assert!(matches!(ending.orders.as_slice(), [Order::Close]));
+    assert!(ended(&ending).is_none(), "ended before the last of it");
+    assert_eq!(
+        parts(&talk.captured(microphone, b"four")),
+        [(microphone, 1, 1)]
+    );
+    let done = talk.does(Command::Media(News::Closed));
+    let manifest = ended(&done).unwrap();
+    let track = manifest.tracks.iter().find(|t| t.track == microphone);
+    let track = track.unwrap();
+    // Four batches and the end part. Nothing came of the agent's: that is no track.
+    assert_eq!((track.parts, track.ended), (5, true));
+    assert_eq!(manifest.tracks.len(), 3);
+}
+
+#[test]
+fn an_end_does_not_wait_for_a_worker_that_says_nothing() {
+    let mut talk = Talk::talking(true);
+    let ending = talk.says(AGENT, ClientMessage::End {});
+    assert!(ended(&ending).is_none());
+    assert!(ended(&talk.passes(1_999)).is_none());
+    assert!(ended(&talk.passes(1)).is_some());
+}
+
+#[test]
+fn a_record_that_falls_behind_the_call_stops_it_and_says_why() {
+    let mut talk = Talk::talking(true);
+    let microphone = talk.view().people[0].sources[0].track;
+    let news = News::Captured(Captured {
+        track: microphone,
+        batch: b"one".to_vec(),
+        gaps: Vec::new(),
+    });
+    talk.visited
+        .room
+        .handle(talk.now, Command::Media(news), &mut rng());
+    talk.visited.done();
+    // The disk says nothing.
+    let due = talk.visited.room.deadline().unwrap();
+    assert_eq!(due, talk.now.plus(2_000));
+    talk.visited.room.tick(due, &mut rng());
+    let done = talk.visited.done();
+    let told = over(&done).unwrap();
+    assert_eq!(told.reason, OverReason::RecordingUnavailable);
+    assert!(matches!(done.orders.as_slice(), [Order::Close]));
+}
+
+#[test]
+fn a_worker_that_fails_ends_the_call_and_not_the_conversation() {
+    for (recorded, due) in [
+        (true, OverReason::RecordingUnavailable),
+        (false, OverReason::MediaUnavailable),
+    ] {
+        let mut talk = Talk::talking(recorded);
+        if recorded {
+            let microphone = talk.view().people[0].sources[0].track;
+            talk.captured(microphone, b"one");
+        }
+        let done = talk.does(Command::Media(News::Failed));
+        assert_eq!(over(&done).unwrap().reason, due);
+        let text = "still here".to_owned();
+        let said = talk.says(VISITOR, ClientMessage::Say { cid: 1, text });
+        let heard = |(to, frame): &(SocketId, ServerMessage)| {
+            *to == AGENT && matches!(frame, ServerMessage::Said { .. })
+        };
+        assert!(said.frames.iter().any(heard), "{said:?}");
+    }
+}
+
+#[test]
+fn who_withdraws_their_consent_to_sound_leaves_the_call() {
+    let mut talk = Talk::talking(true);
+    let withdraw = ClientMessage::Withdraw {
+        modality: Modality::Audio,
+    };
+    let done = talk.says(VISITOR, withdraw);
+    assert_eq!(over(&done).unwrap().reason, OverReason::Withdrawn);
+    assert!(
+        done.orders
+            .iter()
+            .any(|order| matches!(order, Order::Close))
+    );
+    let again = talk.says(VISITOR, ClientMessage::Call { again: false });
+    assert_eq!(refused(&again), ErrorCode::AgreementNeeded);
+    let chat = ClientMessage::Withdraw {
+        modality: Modality::Chat,
+    };
+    assert_eq!(refused(&talk.says(AGENT, chat)), ErrorCode::ModalityRefused);
+}
+
+#[test]
+fn an_offer_takes_what_others_send_and_a_track_stays_whatever_comes_and_goes() {
+    let mut talk = Talk::talking(true);
+    let microphone = talk.view().people[0].sources[0].track;
+    let takes = [TakeSlot {
+        mid: "7".to_owned(),
+        participant: talk.visited.visitor,
+        kind: Modality::Audio,
+    }];
+    let done = talk.says(AGENT, offer(&[Modality::Audio], &takes));
+    let [Order::Offer { takes, .. }] = done.orders.as_slice() else {
+        panic!("{done:?}");
+    };
+    assert_eq!(
+        takes.iter().map(|t| t.track).collect::<Vec<_>>(),
+        [microphone]
+    );
+    // One at a time.
+    let early = talk.says(AGENT, offer(&[], &[]));
+    assert_eq!(refused(&early), ErrorCode::RateLimited);
+    talk.answered(AGENT);
+    let kind = Modality::Audio;
+    assert_eq!(
+        noted(&talk.offers(VISITOR, &[])),
+        [CallEvent::Removed { kind }]
+    );
+    talk.offers(VISITOR, &[kind]);
+    assert_eq!(talk.view().people[0].sources[0].track, microphone);
+    for bad in [
+        offer(&[Modality::Chat], &[]),
+        offer(&[kind, kind], &[]),
+        ClientMessage::Offer {
+            sdp: Sdp("x".repeat(proto::call::SDP_MAX + 1)),
+            sends: vec![],
+            takes: vec![],
+        },
+    ] {
+        assert_eq!(refused(&talk.says(VISITOR, bad)), ErrorCode::SdpRefused);
+    }
+}
+
+#[test]
+fn after_a_restart_the_call_comes_back_on_the_same_tracks_in_a_new_epoch() {
+    let mut records = Vec::new();
+    let recording = Some(RecordingId::random(&mut rng()));
+    let mut visited = Visited::new(recording, &[Modality::Chat, Modality::Audio]);
+    for done in [visited.join(VISITOR), durable(&mut visited)] {
+        records.extend(done.appended);
+    }
+    let staff = StaffId::random(&mut rng());
+    let agent = accept(&mut visited, staff);
+    for done in [
+        come(&mut visited, staff, agent, AGENT),
+        durable(&mut visited),
+    ] {
+        records.extend(done.appended);
+    }
+    let mut talk = Talk {
+        visited,
+        agent,
+        now: NOW,
+    };
+    let call = |again| ClientMessage::Call { again };
+    records.extend(talk.agree(AGENT, Modality::Audio).appended);
+    records.extend(talk.says(VISITOR, call(false)).appended);
+    records.extend(talk.says(AGENT, call(false)).appended);
+    records.extend(talk.offers(VISITOR, &[Modality::Audio]).appended);
+    let microphone = talk.view().people[0].sources[0].track;
+    records.extend(talk.captured(microphone, b"before").appended);
+
+    let visitor = talk.visited.visitor;
+    talk.visited
+        .restart(&records, |id| (id != visitor).then_some(staff));
+    talk.visited.resume(VISITOR).welcome(VISITOR);
+    talk.visited.resume_as(AGENT, agent, Some(staff));
+    // Rows were kept: both have agreed. (This restart makes people who agreed to chat alone.)
+    talk.agree(VISITOR, Modality::Audio);
+    talk.agree(AGENT, Modality::Audio);
+    let back = talk.says(VISITOR, call(true));
+    assert_eq!(noted(&back), [CallEvent::JoinedCall {}]);
+    assert_eq!(standing(&view(&back).unwrap(), agent), Standing::Away);
+    talk.says(AGENT, call(true));
+    talk.offers(VISITOR, &[Modality::Audio]);
+    assert_eq!(talk.view().people[0].sources[0].track, microphone);
+    assert_eq!(
+        parts(&talk.captured(microphone, b"after")),
+        [(microphone, 2, 0)]
+    );
+}
