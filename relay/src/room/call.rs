@@ -29,7 +29,6 @@ const BEHIND_MS: i64 = 2_000;
 pub(super) struct Call {
     pub(super) since: Millis,
     pub(super) by: usize,
-    rings_until: Millis,
     /// Since when at least two are in it.
     talk_since: Option<Millis>,
     pub(super) callers: Vec<Caller>,
@@ -40,7 +39,8 @@ pub(super) struct Call {
 pub(super) struct Caller {
     pub(super) who: usize,
     pub(super) standing: Standing,
-    away_since: Millis,
+    /// For so long they are rung, or waited for.
+    until: Millis,
     pub(super) held: bool,
     pub(super) sources: Vec<Source>,
     /// What the offer that is on its way will make of them.
@@ -64,11 +64,18 @@ impl Caller {
         Self {
             who,
             standing,
-            away_since: now,
+            until: match standing {
+                Standing::Ringing => now.plus(RING_MS),
+                _ => now.plus(AWAY_MS),
+            },
             held: false,
             sources: Vec::new(),
             offered: None,
         }
+    }
+
+    fn is_awaited(&self) -> bool {
+        matches!(self.standing, Standing::Ringing | Standing::Away)
     }
 
     fn is_or_will_be_in(&self) -> bool {
@@ -106,11 +113,8 @@ impl Call {
         let due = self
             .callers
             .iter()
-            .filter_map(|caller| match caller.standing {
-                Standing::Ringing => Some(self.rings_until),
-                Standing::Away => Some(caller.away_since.plus(AWAY_MS)),
-                _ => None,
-            });
+            .filter(|caller| caller.is_awaited())
+            .map(|caller| caller.until);
         due.min()
     }
 }
@@ -195,7 +199,6 @@ impl Room {
         self.call = Some(Call {
             since: now,
             by: who,
-            rings_until: now.plus(RING_MS),
             talk_since: None,
             callers,
         });
@@ -239,6 +242,15 @@ impl Room {
         }
         self.regate(now);
         Ok(())
+    }
+
+    /// Who comes into a session in which a call runs is rung: invited, or handed it.
+    pub(super) fn ring_newcomer(&mut self, now: Millis, who: usize) {
+        let Some(call) = &mut self.call else { return };
+        if call.caller(who).is_none() {
+            call.callers.push(Caller::new(who, Standing::Ringing, now));
+            self.call_changed = true;
+        }
     }
 
     fn decline(
@@ -405,7 +417,7 @@ impl Room {
             (Standing::Away, true) => caller.standing = Standing::In,
             (Standing::In, false) => {
                 caller.standing = Standing::Away;
-                caller.away_since = now;
+                caller.until = now.plus(AWAY_MS);
             }
             _ => return,
         }
@@ -439,11 +451,7 @@ impl Room {
         let Some(call) = &self.call else {
             return Ok(());
         };
-        let due = |caller: &&Caller| match caller.standing {
-            Standing::Ringing => now >= call.rings_until,
-            Standing::Away => now >= caller.away_since.plus(AWAY_MS),
-            _ => false,
-        };
+        let due = |caller: &&Caller| caller.is_awaited() && now >= caller.until;
         let due: Vec<(usize, Standing)> = call
             .callers
             .iter()

@@ -188,6 +188,7 @@ impl Room {
     ) -> Result<(), ErrorCode> {
         self.taken.retain(|taken| taken.staff != staff);
         self.note(EventKind::AgentJoined, Some(who));
+        self.ring_newcomer(now, who);
         if !self.answered {
             self.answered = true;
             self.effects

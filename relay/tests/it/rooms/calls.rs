@@ -551,6 +551,37 @@ fn an_offer_takes_what_others_send_and_a_track_stays_whatever_comes_and_goes() {
 }
 
 #[test]
+fn a_call_goes_on_with_the_colleague_whom_the_session_is_handed_to() {
+    let mut talk = Talk::talking(true);
+    let (mia, jon) = (talk.agent, StaffId::random(&mut rng()));
+    talk.says(AGENT, ClientMessage::Transfer { to: Some(jon) });
+    let jons = accept(&mut talk.visited, jon);
+    let mut came = come(&mut talk.visited, jon, jons, 11);
+    let rest = talk.rest();
+    came.frames.extend(rest.frames);
+    came.orders.extend(rest.orders);
+    assert!(over(&came).is_none(), "{came:?}");
+    let seen = view(&came).unwrap();
+    assert_eq!(standing(&seen, mia), Standing::Left);
+    assert_eq!(standing(&seen, jons), Standing::Ringing);
+    let dropped = |order: &Order| matches!(order, Order::Drop { peer } if *peer == mia);
+    assert!(came.orders.iter().any(dropped), "{came:?}");
+    talk.agent = jons;
+    let call = ClientMessage::Call { again: false };
+    assert_eq!(
+        refused(&talk.says(11, call.clone())),
+        ErrorCode::AgreementNeeded
+    );
+    let notice = Hash32::ZERO;
+    let modality = Modality::Audio;
+    talk.says(11, ClientMessage::Agree { modality, notice });
+    talk.kept(11, modality, true, Ok(None));
+    let joined = talk.says(11, call);
+    assert_eq!(standing(&view(&joined).unwrap(), jons), Standing::In);
+    assert!(gates(&joined).iter().any(|(_, gate)| *gate == Gate::Open));
+}
+
+#[test]
 fn after_a_restart_the_call_comes_back_on_the_same_tracks_in_a_new_epoch() {
     let mut records = Vec::new();
     let recording = Some(RecordingId::random(&mut rng()));
