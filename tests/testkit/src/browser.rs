@@ -52,8 +52,19 @@ impl Deref for Browser {
 impl Browser {
     /// Opens one. Its pictures carry `name`; the one of an earlier failure is taken away.
     pub async fn open(driver: &Driver, name: &str, width: u32, height: u32) -> Result<Self> {
+        Self::open_with(driver, name, width, height, &[]).await
+    }
+
+    /// The same, with more switches on its command line.
+    pub async fn open_with(
+        driver: &Driver,
+        name: &str,
+        width: u32,
+        height: u32,
+        more: &[&str],
+    ) -> Result<Self> {
         let mut capabilities = DesiredCapabilities::chrome();
-        for switch in SWITCHES {
+        for switch in SWITCHES.iter().chain(more) {
             capabilities.add_arg(switch)?;
         }
         if nix::unistd::geteuid().is_root() {

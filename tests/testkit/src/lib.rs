@@ -3,7 +3,10 @@
 pub mod agent;
 pub mod browser;
 pub mod driver;
+pub mod film;
 pub mod house;
+pub mod lossy;
+pub mod performer;
 pub mod ports;
 pub mod visitor;
 
