@@ -8,7 +8,7 @@ use proto::{Hash32, Millis, ParticipantId, PublicKey, RecordingId, SessionId, Si
 use crate::db::Tx;
 use crate::fold::SmallWrite;
 use crate::participants::{read_participant, select_participants};
-use crate::value::{args, words};
+use crate::value::{Row, args, words};
 use crate::{JoinToken, Participant, Result, StoreError, Tenant};
 
 /// A visitor's consent, with the session that it begins.
@@ -59,6 +59,17 @@ pub struct Consent {
     pub receipt: Option<ReceiptClaim>,
 }
 
+/// A change of what a participant has agreed to, after the gate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConsentChange {
+    /// Which.
+    pub modalities: Vec<Modality>,
+    /// Agreed to, or withdrawn.
+    pub given: bool,
+    /// Whole seconds.
+    pub at: Millis,
+}
+
 words!(RecordingChoice {
     RecordingChoice::Acknowledged => "acknowledged",
     RecordingChoice::Refused => "refused",
@@ -104,7 +115,8 @@ impl Tenant {
         )
         .await?;
         tx.run(
-            "INSERT INTO consent_changes (participant, modality, given, at) VALUES ($1, $2, $3, $4)",
+            "INSERT INTO consent_changes (participant, place, modality, given, at)
+             SELECT $1, COUNT(*), $2, $3, $4 FROM consent_changes WHERE participant = $1",
             args![
                 participant,
                 vec![modality],
@@ -113,8 +125,33 @@ impl Tenant {
             ],
         )
         .await?;
+        if given && consent.receipt.is_some() {
+            // What the visitor ever agreed to in this session.
+            tx.run(
+                "UPDATE sessions SET modalities = modalities | $2 WHERE id = $1",
+                args![consent.session, vec![modality]],
+            )
+            .await?;
+        }
         tx.commit().await?;
         Ok(consent)
+    }
+
+    /// What this participant agreed to and withdrew after the gate, in order.
+    pub async fn consent_changes(&self, participant: ParticipantId) -> Result<Vec<ConsentChange>> {
+        let sql = "SELECT modality, given, at FROM consent_changes WHERE participant = $1
+             ORDER BY place";
+        let rows = self
+            .rows("consents.changes", sql, args![participant])
+            .await?;
+        let read = |mut row: Row| {
+            Ok(ConsentChange {
+                modalities: row.take()?,
+                given: row.take::<i64>()? != 0,
+                at: row.take()?,
+            })
+        };
+        rows.into_iter().map(read).collect()
     }
 
     /// The consent that a receipt's lookup id finds.

@@ -39,7 +39,7 @@ mod value;
 mod wraps;
 
 pub use cases::{Approval, Case, NewCase};
-pub use consents::{Consent, NewConsent};
+pub use consents::{Consent, ConsentChange, NewConsent};
 pub use control::{Control, IntakeGeneration, NewTenant, Node, TenantInfo};
 pub use error::StoreError;
 pub use keys::{KeyShare, Officer, OfficerKey, SealingKeyRow};

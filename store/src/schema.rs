@@ -195,14 +195,13 @@ pub(crate) const TENANT: Schema = Schema {
             "CREATE INDEX log_subjects_subject ON log_subjects (subject, place)",
         ],
         &["ALTER TABLE officer_keys ADD COLUMN statement TEXT"],
-        &[
-            "CREATE TABLE consent_changes (
+        &["CREATE TABLE consent_changes (
             participant TEXT NOT NULL REFERENCES participants (id),
+            place INTEGER NOT NULL,
             modality INTEGER NOT NULL,
             given INTEGER NOT NULL,
-            at INTEGER NOT NULL) STRICT",
-            "CREATE INDEX consent_changes_participant ON consent_changes (participant)",
-        ],
+            at INTEGER NOT NULL,
+            PRIMARY KEY (participant, place)) STRICT"],
     ],
 };
 

@@ -1,8 +1,9 @@
 //! Agreeing.
 
-use proto::SiteId;
 use proto::consent::RecordingChoice;
 use proto::event::Role;
+use proto::notice::Modality;
+use proto::{ParticipantId, SiteId};
 use store::{SessionState, StoreError};
 
 use crate::bench::{Bench, NOW, hash, notice, on_both_engines, rng};
@@ -14,6 +15,7 @@ on_both_engines!(
     a_consent_that_fails_half_way_leaves_nothing,
     one_bad_consent_among_many_at_once_spoils_no_other,
     an_unrecorded_session_has_no_recording,
+    what_is_agreed_to_later_is_added_and_what_is_withdrawn_is_gone_and_both_stay_known,
     an_agent_joins_with_an_acknowledgement,
     an_agent_cannot_join_a_session_that_ended,
     a_participant_who_left_cannot_come_back,
@@ -130,6 +132,35 @@ async fn an_unrecorded_session_has_no_recording(bench: Bench) {
     assert_eq!(t.session(session).await.unwrap().unwrap().recording, None);
     let kept = t.consent_of(participant).await.unwrap().unwrap();
     assert_eq!(kept.choice, RecordingChoice::Refused);
+}
+
+async fn what_is_agreed_to_later_is_added_and_what_is_withdrawn_is_gone_and_both_stay_known(
+    bench: Bench,
+) {
+    let shop = bench.shop("shop").await;
+    let t = &shop.tenant;
+    let visitor = shop.visitor().await;
+    let who = visitor.participant;
+    let later = NOW.plus(60_000);
+    let agreed = t.change_consent(who, Modality::Screen, true, later).await;
+    let mut both = visitor.modalities.clone();
+    both.push(Modality::Screen);
+    assert_eq!(agreed.unwrap().modalities, both);
+    let session = t.session(visitor.session).await.unwrap().unwrap();
+    assert_eq!(session.modalities, both);
+    t.change_consent(who, Modality::Screen, false, later.plus(1_500))
+        .await
+        .unwrap();
+    let kept = t.consent_of(who).await.unwrap().unwrap();
+    assert_eq!(kept.modalities, visitor.modalities);
+    assert_eq!(kept.at, NOW, "what was agreed to at the gate was then");
+    let changes: Vec<_> = t.consent_changes(who).await.unwrap();
+    let seen: Vec<_> = changes.iter().map(|c| (c.given, c.at)).collect();
+    assert_eq!(seen, [(true, later), (false, later.plus(1_000))]);
+    assert!(changes.iter().all(|c| c.modalities == [Modality::Screen]));
+    let nobody = ParticipantId::random(&mut rng());
+    let refused = t.change_consent(nobody, Modality::Audio, true, later).await;
+    assert!(matches!(refused, Err(StoreError::NotFound)));
 }
 
 async fn an_agent_joins_with_an_acknowledgement(bench: Bench) {
