@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use proto::Millis;
 
@@ -35,6 +35,20 @@ impl Clock {
         }
     }
 
+    /// The time now, in microseconds since 1970.
+    pub fn micros(&self) -> i64 {
+        match &self.0 {
+            Source::System => system_micros(),
+            Source::Manual(at) => at.load(Ordering::Relaxed).saturating_mul(1_000),
+        }
+    }
+
+    /// A point of the clock that never goes back, for deadlines. No manual clock moves it.
+    pub fn instant() -> Instant {
+        #[expect(clippy::disallowed_methods, reason = "this is the clock's one home")]
+        Instant::now()
+    }
+
     /// Moves a manual clock on; the machine's clock does not heed it.
     pub fn advance(&self, ms: i64) {
         if let Source::Manual(at) = &self.0 {
@@ -44,8 +58,12 @@ impl Clock {
 }
 
 fn system_now() -> Millis {
+    Millis(system_micros() / 1_000)
+}
+
+fn system_micros() -> i64 {
     #[expect(clippy::disallowed_methods, reason = "this is the clock's one home")]
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let ms = since.map_or(0, |since| since.as_millis());
-    Millis(i64::try_from(ms).unwrap_or(i64::MAX))
+    let micros = since.map_or(0, |since| since.as_micros());
+    i64::try_from(micros).unwrap_or(i64::MAX)
 }

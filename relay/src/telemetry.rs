@@ -17,6 +17,11 @@ pub use refusals::Refusals;
 pub fn start_logs(config: &LogConfig) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&config.level)
         .map_err(|error| anyhow::anyhow!("[log] level: {error}"))?;
+    // The media engine's lines name addresses.
+    let filter = ["str0m=off", "is=off", "dimpl=off"]
+        .iter()
+        .filter_map(|quiet| quiet.parse().ok())
+        .fold(filter, EnvFilter::add_directive);
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
@@ -48,6 +53,12 @@ pub mod counted {
     pub const CONSENTS: &str = "vestibule_consents_total";
     /// `fdatasync` calls of the spool.
     pub const SYNCS: &str = "vestibule_spool_syncs_total";
+    /// Datagrams of calls, by direction.
+    pub const MEDIA_PACKETS: &str = "vestibule_media_packets_total";
+    /// Datagrams and packets of calls that went nowhere, by reason.
+    pub const MEDIA_DROPPED: &str = "vestibule_media_dropped_total";
+    /// Connections of calls.
+    pub const MEDIA_PEERS: &str = "vestibule_media_peers";
     /// 0 in order, 1 full, 2 failed.
     pub const SPOOL_STATE: &str = "vestibule_spool_state";
 }

@@ -45,6 +45,7 @@ pub struct Running {
     front: Arc<Front>,
     address: SocketAddr,
     metrics: Option<SocketAddr>,
+    media: Media,
 }
 
 /// What must be there before a node can serve; `relay check` stops here.
@@ -72,9 +73,10 @@ impl Ready {
         })
     }
 
-    /// Whether the port is free; it is not kept.
+    /// Whether the ports are free; they are not kept.
     pub async fn check_port(&self) -> Result<()> {
-        listener::bind(&self.config.listen).await.map(drop)
+        listener::bind(&self.config.listen).await.map(drop)?;
+        Media::check(&self.config.media)
     }
 
     /// Whether this node's part of the spool can be made and written, and no other relay has it.
@@ -141,6 +143,7 @@ pub async fn build_on<F: SpoolFiles>(
     let tls = listener::tls(&config.listen)?;
     let listener = listener::bind(&config.listen).await?;
     let address = listener.local_addr()?;
+    let media = Media::start(&config.media, &clock)?;
     let spooled = open_spool(&config, &node, files).await?;
     let spool = spooled.spool;
 
@@ -157,7 +160,7 @@ pub async fn build_on<F: SpoolFiles>(
         spool,
         journal,
         keyring: Arc::clone(&keyring),
-        media: Media::disabled(),
+        media: media.clone(),
         alive: Arc::new(spooled.alive),
         clock: clock.clone(),
         after_end_ms,
@@ -186,6 +189,7 @@ pub async fn build_on<F: SpoolFiles>(
         front,
         address,
         metrics: counted,
+        media,
     })
 }
 
@@ -272,6 +276,11 @@ impl Running {
         self.metrics
     }
 
+    /// What carries its calls.
+    pub fn media(&self) -> &Media {
+        &self.media
+    }
+
     /// What its endpoints have at hand: for tests that look behind them.
     pub fn front(&self) -> &Arc<Front> {
         &self.front
@@ -281,6 +290,9 @@ impl Running {
     /// all of it ended by itself.
     pub async fn stop(self) -> bool {
         let done = upkeep::stop(&self.front, PATIENCE).await;
+        // Rooms have closed their calls by now: nothing is left to wait for.
+        let media = self.media.clone();
+        let _ = tokio::task::spawn_blocking(move || media.stop()).await;
         self.front.means.spool.clone().close().await;
         self.front.store.close().await;
         done

@@ -5,6 +5,7 @@
 
 mod limits;
 mod listen;
+mod media;
 mod node;
 mod origin;
 mod store;
@@ -15,6 +16,7 @@ use serde::Deserialize;
 
 pub use limits::{Limits, SessionConfig};
 pub use listen::{Forwarded, ListenConfig, TlsConfig};
+pub use media::MediaConfig;
 pub use node::NodeConfig;
 pub use origin::Origin;
 pub use store::{SpoolConfig, StoreConfig};
@@ -34,6 +36,9 @@ pub struct Config {
     pub store: StoreConfig,
     /// Where what is sealed becomes durable.
     pub spool: SpoolConfig,
+    /// What carries calls.
+    #[serde(default)]
+    pub media: MediaConfig,
     /// How long sessions wait for people.
     #[serde(default)]
     pub session: SessionConfig,
@@ -144,6 +149,7 @@ impl Config {
     fn check(&self) -> Result<(), String> {
         self.listen.check()?;
         self.spool.check()?;
+        self.media.check()?;
         self.session.check()?;
         self.limits.check()
     }

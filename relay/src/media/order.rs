@@ -4,6 +4,10 @@ use core::fmt;
 
 use proto::notice::Modality;
 use proto::{ErrorCode, Millis, ParticipantId, TrackNo};
+use zeroize::Zeroizing;
+
+/// Why a gate is closed; the record says so.
+pub use seal::media::PauseCause as Cause;
 
 /// The name of a media section (`a=mid`) within one offer.
 pub type MidName = String;
@@ -70,19 +74,6 @@ pub enum Gate {
     Closed(Cause),
 }
 
-/// Why a gate is closed; the record says so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
-    /// Its sender has muted it.
-    Muted,
-    /// Its sender has put the others on hold.
-    Held,
-    /// Somebody in the call has not agreed to its kind.
-    Unagreed,
-    /// Its sender's connection is not there.
-    Away,
-}
-
 /// What a worker tells a room. A channel that ends without [`News::Closed`] has failed.
 pub enum News {
     /// The answer to an offer, in the order of the offers.
@@ -116,8 +107,8 @@ pub enum News {
 pub struct Captured {
     /// Which track.
     pub track: TrackNo,
-    /// A media batch (`docs/format.md`), as it is sealed.
-    pub batch: Vec<u8>,
+    /// A media batch (`seal::media`), as it is sealed.
+    pub batch: Zeroizing<Vec<u8>>,
     /// Stretches in which packets never arrived; they are in the batch too, exactly.
     pub gaps: Vec<Gap>,
 }

@@ -19,6 +19,7 @@ mod gate;
 mod joining;
 mod journal;
 mod keyring;
+mod media;
 mod quiet_logs;
 mod rooms;
 mod sign_in;

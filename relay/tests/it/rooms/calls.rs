@@ -151,7 +151,7 @@ impl Talk {
     fn captured(&mut self, track: u32, batch: &[u8]) -> Done {
         self.does(Command::Media(News::Captured(Captured {
             track,
-            batch: batch.to_vec(),
+            batch: batch.to_vec().into(),
             gaps: Vec::new(),
         })))
     }
@@ -449,7 +449,7 @@ fn a_record_that_falls_behind_the_call_stops_it_and_says_why() {
     let microphone = talk.view().people[0].sources[0].track;
     let news = News::Captured(Captured {
         track: microphone,
-        batch: b"one".to_vec(),
+        batch: b"one".to_vec().into(),
         gaps: Vec::new(),
     });
     talk.visited

@@ -205,7 +205,8 @@ impl World {
         format!(
             "[node]\nkey = \"data/relay/node.key\"\nrecorder_key = \"{}\"\nlock_memory = false\n\
              [listen]\naddress = \"127.0.0.1:0\"\nwidget_origin = \"http://{WIDGET}\"\ndesk_origin = \"http://{DESK}\"\n\
-             [store]\nurl = \"sqlite:data\"\n[spool]\ndirectory = \"data/spool\"\nsegment_mib = 1\nmin_free_mib = {}\n{}",
+             [store]\nurl = \"sqlite:data\"\n[spool]\ndirectory = \"data/spool\"\nsegment_mib = 1\nmin_free_mib = {}\n\
+             [media]\nlisten = \"127.0.0.1:0\"\nworkers = 1\n{}",
             public(&self.recorder),
             self.spool_min_free_mib,
             self.settings,

@@ -1,0 +1,439 @@
+//! One worker: a thread with one UDP socket, the connections that are reached through it, and the
+//! calls that they are in. Nothing here waits for a room or a disk.
+
+mod orders;
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use proto::ParticipantId;
+use tokio::net::UdpSocket;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+
+use super::call::{Call, Outbox, Outgoing};
+use super::counts::{Counts, Why};
+use super::demux::{Allowance, Demux, PeerKey, Route, Stray};
+use super::order::{News, Order};
+use super::peer::{Engine, Gone, Happened, Out, Packet, Peer};
+use crate::clock::Clock;
+use crate::telemetry::counted;
+
+/// Datagrams that are taken before anything else has its turn.
+const ROUND: usize = 64;
+/// A datagram has at most so many bytes; what is longer is cut, and then refused.
+const DATAGRAM: usize = 2_000;
+/// Bytes of a payload: with what is put around it again, it still fits into a network's packets.
+const PAYLOAD: usize = 1_400;
+/// Between looks at deadlines, batches and news.
+const TICK: Duration = Duration::from_millis(100);
+/// Datagrams of one peer at once, and in a second: many times a screen in motion.
+const FASTEST: (u32, u32) = (4_000, 4_000);
+/// Proofs of one peer that are looked into, at once and in a second: they cost a hash each.
+const PROOFS: (u32, u32) = (100, 50);
+
+/// How long a worker waits for others.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// From the offer until the handshake is done.
+    pub handshake: Duration,
+    /// A connection on which nothing came for so long is lost.
+    pub silence: Duration,
+    /// A room that leaves what it is told untaken for so long has failed.
+    pub room: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            handshake: Duration::from_secs(10),
+            silence: Duration::from_secs(30),
+            room: Duration::from_secs(2),
+        }
+    }
+}
+
+/// A call, within one worker. Never used twice.
+pub type CallKey = u64;
+
+/// What a worker is told.
+pub enum Message {
+    /// A room wants a call.
+    Open {
+        /// Its name here.
+        call: CallKey,
+        /// Whether what flows is captured.
+        recorded: bool,
+        /// Where the room listens.
+        news: mpsc::Sender<News>,
+    },
+    /// A room's order; the permit counts it as waiting until it is carried out.
+    Order(CallKey, Order, Option<OwnedSemaphorePermit>),
+    /// The node stops: all calls end, and the worker with them.
+    Stop,
+}
+
+/// One connection and what the worker knows of it.
+struct Seat {
+    peer: Peer,
+    call: CallKey,
+    who: ParticipantId,
+    since: Instant,
+    heard: Instant,
+    connected: bool,
+    /// When the engine wants to be called next, and the entry in the heap that will.
+    due: Instant,
+    scheduled: Option<Instant>,
+    dirty: bool,
+    pace: Allowance,
+    proofs: Allowance,
+}
+
+/// One worker.
+pub struct Worker {
+    engine: Engine,
+    clock: Clock,
+    most: usize,
+    patience: Patience,
+    next_key: PeerKey,
+    demux: Demux,
+    seats: HashMap<PeerKey, Seat>,
+    calls: HashMap<CallKey, Call>,
+    /// Of calls that are over and have news left.
+    leaving: Vec<Outbox>,
+    timers: BinaryHeap<Reverse<(Instant, PeerKey)>>,
+    dirty: Vec<PeerKey>,
+    out: Out,
+    counts: Counts,
+    began: Instant,
+    /// Of the round that runs: when it began, on either clock.
+    now: Instant,
+    micros: i64,
+    ticked: Instant,
+}
+
+impl Worker {
+    /// With nobody in it. At most `most` connections at a time.
+    pub fn new(engine: Engine, clock: Clock, most: usize, patience: Patience) -> Self {
+        let now = Clock::instant();
+        Self {
+            engine,
+            micros: clock.micros(),
+            clock,
+            most,
+            patience,
+            next_key: 0,
+            demux: Demux::default(),
+            seats: HashMap::new(),
+            calls: HashMap::new(),
+            leaving: Vec::new(),
+            timers: BinaryHeap::new(),
+            dirty: Vec::new(),
+            out: Out::default(),
+            counts: Counts::default(),
+            began: now,
+            now,
+            ticked: now,
+        }
+    }
+
+    /// Works until it is told to stop, or nobody is left who could tell it anything.
+    pub async fn run(mut self, socket: UdpSocket, mut messages: mpsc::UnboundedReceiver<Message>) {
+        let mut buffer = vec![0; DATAGRAM];
+        loop {
+            let wake = self.wake();
+            let told = tokio::select! {
+                biased;
+                told = messages.recv() => Some(told),
+                _ = socket.readable() => None,
+                () = tokio::time::sleep_until(wake.into()) => None,
+            };
+            self.look();
+            match told {
+                None => {}
+                Some(Some(Message::Stop) | None) => return self.stop(&socket),
+                Some(Some(message)) => {
+                    self.told(message);
+                    // Those that came with it: each is bounded by its room's permits.
+                    while let Ok(message) = messages.try_recv() {
+                        if matches!(message, Message::Stop) {
+                            return self.stop(&socket);
+                        }
+                        self.told(message);
+                    }
+                }
+            }
+            for _ in 0..ROUND {
+                let Ok((length, source)) = socket.try_recv_from(&mut buffer) else {
+                    break;
+                };
+                self.arrived(source, buffer.get(..length).unwrap_or_default());
+            }
+            self.timers();
+            self.settle();
+            if self.now.saturating_duration_since(self.ticked) >= TICK {
+                self.tick();
+            }
+            self.send(&socket);
+        }
+    }
+
+    /// What time it is, for all that is done in this round.
+    fn look(&mut self) {
+        self.now = Clock::instant();
+        self.micros = self.clock.micros();
+    }
+
+    /// Microseconds since 1970 at `instant`.
+    fn stamp(&self, instant: Instant) -> i64 {
+        let since = |a: Instant, b: Instant| {
+            let micros = a.saturating_duration_since(b).as_micros();
+            i64::try_from(micros).unwrap_or(i64::MAX)
+        };
+        self.micros + since(instant, self.now) - since(self.now, instant)
+    }
+
+    /// Microseconds since this worker began, for allowances.
+    fn age(&self) -> u64 {
+        let age = self.now.saturating_duration_since(self.began).as_micros();
+        u64::try_from(age).unwrap_or(u64::MAX)
+    }
+
+    fn wake(&self) -> Instant {
+        let tick = self.ticked + TICK;
+        let timer = self.timers.peek().map(|Reverse((at, _))| *at);
+        timer.map_or(tick, |timer| timer.min(tick))
+    }
+
+    fn stop(mut self, socket: &UdpSocket) {
+        let calls: Vec<CallKey> = self.calls.keys().copied().collect();
+        for call in calls {
+            self.close(call);
+        }
+        self.send(socket);
+        self.counts.hand_over();
+    }
+
+    // Datagrams
+
+    fn arrived(&mut self, source: SocketAddr, datagram: &[u8]) {
+        self.counts.received += 1;
+        let age = self.age();
+        let now = Clock::instant();
+        let (key, proof) = match self.demux.route(source, datagram) {
+            Route::Known(key) => (key, false),
+            Route::Claimed(key) => (key, true),
+            Route::Nobody(stray) => {
+                return self.counts.drop(match stray {
+                    Stray::Unreadable => Why::Unreadable,
+                    Stray::UnknownName => Why::UnknownName,
+                    Stray::UnknownAddress => Why::UnknownAddress,
+                });
+            }
+        };
+        let Some(seat) = self.seats.get_mut(&key) else {
+            return;
+        };
+        let allowance = if proof {
+            &mut seat.proofs
+        } else {
+            &mut seat.pace
+        };
+        if !allowance.take(age) {
+            return self.counts.drop(Why::TooFast);
+        }
+        if proof {
+            if !seat.peer.is_proved_by(now, source, datagram) {
+                return self.counts.drop(Why::Unproved);
+            }
+            self.demux.learn(key, source);
+        }
+        seat.heard = now;
+        let next = seat.peer.receive(now, source, datagram, &mut self.out);
+        self.after(key, next);
+    }
+
+    /// What is to be done after the engine had its turn.
+    fn after(&mut self, key: PeerKey, next: Result<Instant, Gone>) {
+        for happened in std::mem::take(&mut self.out.happened) {
+            self.happened(key, happened);
+        }
+        match next {
+            Ok(due) => {
+                if let Some(seat) = self.seats.get_mut(&key) {
+                    seat.due = due;
+                    if seat.scheduled.is_none_or(|scheduled| due < scheduled) {
+                        seat.scheduled = Some(due);
+                        self.timers.push(Reverse((due, key)));
+                    }
+                }
+            }
+            Err(Gone) => self.lose(key),
+        }
+    }
+
+    fn happened(&mut self, key: PeerKey, happened: Happened) {
+        let Some(seat) = self.seats.get_mut(&key) else {
+            return;
+        };
+        let Some(call) = self.calls.get_mut(&seat.call) else {
+            return;
+        };
+        match happened {
+            Happened::Connected => {
+                seat.connected = true;
+                call.outbox.tell(News::Connected { peer: seat.who });
+                call.sfu.want_all_of(key);
+            }
+            Happened::Media(packet) => self.media(key, &packet),
+            Happened::Unasked => self.counts.drop(Why::Unasked),
+            Happened::Report { track, ntp, time } => {
+                let at = self.micros;
+                call.report(key, track, at, ntp, time);
+            }
+            Happened::Lost(track) => call.sfu.want(track),
+        }
+    }
+
+    fn media(&mut self, key: PeerKey, packet: &Packet) {
+        if packet.payload.len() > PAYLOAD {
+            return self.counts.drop(Why::TooLong);
+        }
+        let at = self.stamp(packet.at);
+        let call = self.seats.get(&key).map(|seat| seat.call);
+        let Some(call) = call.and_then(|call| self.calls.get_mut(&call)) else {
+            return;
+        };
+        let Some(viewers) = call.sfu.viewers(packet.track, key) else {
+            return self.counts.drop(Why::GateClosed);
+        };
+        for viewer in viewers.iter().filter(|viewer| **viewer != key) {
+            // Before its handshake is done nothing can be sent to a viewer.
+            let seat = self.seats.get_mut(viewer).filter(|seat| seat.connected);
+            let Some(seat) = seat else {
+                continue;
+            };
+            if !seat.peer.forward(key, packet) {
+                self.counts.drop(Why::Unwanted);
+            } else if !std::mem::replace(&mut seat.dirty, true) {
+                self.dirty.push(*viewer);
+            }
+        }
+        call.capture(key, packet, at);
+    }
+
+    // Turns
+
+    fn touch(&mut self, key: PeerKey) {
+        if let Some(seat) = self.seats.get_mut(&key)
+            && !std::mem::replace(&mut seat.dirty, true)
+        {
+            self.dirty.push(key);
+        }
+    }
+
+    /// Gives a turn to every connection that something was written to, until nothing is left.
+    fn settle(&mut self) {
+        self.ask();
+        while let Some(key) = self.dirty.pop() {
+            let Some(seat) = self.seats.get_mut(&key) else {
+                continue;
+            };
+            seat.dirty = false;
+            let next = seat.peer.turn(Clock::instant(), &mut self.out);
+            self.after(key, next);
+        }
+    }
+
+    /// Asks for the key frames that are wanted.
+    fn ask(&mut self) {
+        for call in self.calls.values_mut() {
+            for (sender, track) in call.sfu.ask(self.micros) {
+                if let Some(seat) = self.seats.get_mut(&sender) {
+                    seat.peer.ask(track);
+                    if !std::mem::replace(&mut seat.dirty, true) {
+                        self.dirty.push(sender);
+                    }
+                }
+            }
+        }
+    }
+
+    fn timers(&mut self) {
+        while let Some(Reverse((at, key))) = self.timers.peek().copied() {
+            if at > self.now {
+                return;
+            }
+            self.timers.pop();
+            let Some(seat) = self
+                .seats
+                .get_mut(&key)
+                .filter(|seat| seat.scheduled == Some(at))
+            else {
+                continue;
+            };
+            seat.scheduled = None;
+            if seat.due <= self.now {
+                self.touch(key);
+            } else {
+                seat.scheduled = Some(seat.due);
+                self.timers.push(Reverse((seat.due, key)));
+            }
+        }
+    }
+
+    fn tick(&mut self) {
+        self.ticked = self.now;
+        let silent = |seat: &Seat| {
+            let handshake = !seat.connected
+                && self.now.saturating_duration_since(seat.since) >= self.patience.handshake;
+            handshake || self.now.saturating_duration_since(seat.heard) >= self.patience.silence
+        };
+        let over: Vec<PeerKey> = self
+            .seats
+            .iter()
+            .filter(|(_, seat)| silent(seat))
+            .map(|(key, _)| *key)
+            .collect();
+        for key in over {
+            self.lose(key);
+        }
+        for call in self.calls.values_mut() {
+            call.hand_over(self.micros, false);
+        }
+        self.tell();
+        self.counts.hand_over();
+        #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
+        metrics::gauge!(counted::MEDIA_PEERS).set(self.seats.len() as f64);
+    }
+
+    /// Hands over news; calls whose rooms do not take them have failed.
+    fn tell(&mut self) {
+        let now = self.now;
+        self.leaving
+            .retain_mut(|outbox| outbox.hand_over(now) == Outgoing::Waiting);
+        let failed: Vec<CallKey> = self
+            .calls
+            .iter_mut()
+            .filter_map(|(key, call)| {
+                (call.outbox.hand_over(now) == Outgoing::Failed).then_some(*key)
+            })
+            .collect();
+        for key in failed {
+            if let Some(call) = self.empty(key) {
+                call.outbox.fail();
+            }
+        }
+    }
+
+    fn send(&mut self, socket: &UdpSocket) {
+        for (to, datagram) in self.out.datagrams.drain(..) {
+            if socket.try_send_to(&datagram, to).is_ok() {
+                self.counts.sent += 1;
+            } else {
+                self.counts.drop(Why::SendQueueFull);
+            }
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! What rooms order: offers, gates, endings.
+
+use getrandom::SysRng;
+use proto::{ErrorCode, ParticipantId};
+use rand_core::UnwrapErr;
+
+use super::{CallKey, FASTEST, Message, PROOFS, Seat, Worker};
+use crate::media::call::Call;
+use crate::media::demux::{Allowance, PeerKey};
+use crate::media::order::{News, Order, Send, Take};
+use crate::media::peer::Peer;
+use crate::media::sdp;
+
+impl Worker {
+    pub(super) fn told(&mut self, message: Message) {
+        match message {
+            Message::Open {
+                call,
+                recorded,
+                news,
+            } => {
+                self.calls
+                    .insert(call, Call::new(recorded, news, self.patience.room));
+            }
+            Message::Order(call, order, permit) => {
+                if self.calls.contains_key(&call) {
+                    self.ordered(call, order);
+                }
+                drop(permit);
+            }
+            Message::Stop => {}
+        }
+    }
+
+    fn ordered(&mut self, key: CallKey, order: Order) {
+        match order {
+            Order::Offer {
+                peer,
+                sdp,
+                sends,
+                takes,
+            } => self.offered(key, peer, &sdp, &sends, &takes),
+            Order::Gate { track, gate } => {
+                let at = self.micros;
+                let Some(call) = self.calls.get_mut(&key) else {
+                    return;
+                };
+                if call.turn(track, gate, at) {
+                    for seat in self.seats.values_mut().filter(|seat| seat.call == key) {
+                        seat.peer.skip(track);
+                    }
+                }
+            }
+            Order::Drop { peer } => {
+                let call = self.calls.get(&key);
+                if let Some(peer) = call.and_then(|call| call.peers.get(&peer).copied()) {
+                    self.remove(peer);
+                }
+            }
+            Order::Close => self.close(key),
+        }
+    }
+
+    fn offered(
+        &mut self,
+        key: CallKey,
+        who: ParticipantId,
+        sdp: &str,
+        sends: &[Send],
+        takes: &[Take],
+    ) {
+        let (answer, lost) = match self.answered(key, who, sdp, sends, takes) {
+            Ok(answer) => (Ok(answer), None),
+            Err((code, lost)) => (Err(code), lost),
+        };
+        if let Some(call) = self.calls.get_mut(&key) {
+            call.outbox.tell(News::Answer { peer: who, answer });
+        }
+        if let Some(lost) = lost {
+            self.lose(lost);
+        }
+    }
+
+    /// The answer; or why there is none, and which connection cannot be used any more.
+    fn answered(
+        &mut self,
+        key: CallKey,
+        who: ParticipantId,
+        sdp: &str,
+        sends: &[Send],
+        takes: &[Take],
+    ) -> Result<String, (ErrorCode, Option<PeerKey>)> {
+        let offer = sdp::read(sdp).map_err(|code| (code, None))?;
+        if !offer.carries(sends, takes) {
+            return Err((ErrorCode::SdpRefused, None));
+        }
+        let known = self
+            .calls
+            .get(&key)
+            .and_then(|call| call.peers.get(&who).copied());
+        let rng = &mut UnwrapErr(SysRng);
+        let same = known.and_then(|peer| Some((peer, self.seats.get_mut(&peer)?)));
+        let same = same.filter(|(_, seat)| seat.peer.is_of(&offer));
+        let (peer, answer) = if let Some((peer, seat)) = same {
+            let answer = seat.peer.offer(&offer, rng);
+            (peer, answer.map_err(|code| (code, Some(peer)))?)
+        } else {
+            let room = self.seats.len() < self.most || known.is_some();
+            let new = if room {
+                Peer::new(&self.engine, &offer, self.now, rng)
+            } else {
+                Err(ErrorCode::Overloaded)
+            };
+            let (new, answer) = new.map_err(|code| (code, None))?;
+            if let Some(old) = known {
+                self.remove(old);
+            }
+            (self.seat(key, who, new), answer)
+        };
+        let Some((seat, call)) = self.seats.get_mut(&peer).zip(self.calls.get_mut(&key)) else {
+            return Err((ErrorCode::Internal, None));
+        };
+        seat.peer.assign(sends, takes);
+        self.demux.name(peer, seat.peer.name());
+        let sources: Vec<_> = sends.iter().map(|send| (send.track, send.kind)).collect();
+        let received: Vec<_> = takes.iter().map(|take| take.track).collect();
+        call.sfu.sends(peer, &sources);
+        call.sfu.takes(peer, &received);
+        self.touch(peer);
+        Ok(answer)
+    }
+
+    fn seat(&mut self, call: CallKey, who: ParticipantId, peer: Peer) -> PeerKey {
+        self.next_key += 1;
+        let key = self.next_key;
+        let age = self.age();
+        self.seats.insert(
+            key,
+            Seat {
+                peer,
+                call,
+                who,
+                since: self.now,
+                heard: self.now,
+                connected: false,
+                due: self.now,
+                scheduled: None,
+                dirty: false,
+                pace: Allowance::new(FASTEST.0, FASTEST.1, age),
+                proofs: Allowance::new(PROOFS.0, PROOFS.1, age),
+            },
+        );
+        if let Some(call) = self.calls.get_mut(&call) {
+            call.peers.insert(who, key);
+        }
+        key
+    }
+
+    /// A connection ends.
+    pub(super) fn remove(&mut self, key: PeerKey) -> Option<(CallKey, ParticipantId)> {
+        self.demux.forget(key);
+        let seat = self.seats.remove(&key)?;
+        if let Some(call) = self.calls.get_mut(&seat.call) {
+            call.sfu.leave(key);
+            if call.peers.get(&seat.who) == Some(&key) {
+                call.peers.remove(&seat.who);
+            }
+        }
+        seat.peer.close(self.now, &mut self.out);
+        self.out.happened.clear();
+        Some((seat.call, seat.who))
+    }
+
+    /// A connection ends by itself, and its room hears of it.
+    pub(super) fn lose(&mut self, key: PeerKey) {
+        if let Some((call, who)) = self.remove(key)
+            && let Some(call) = self.calls.get_mut(&call)
+        {
+            call.outbox.tell(News::Lost { peer: who });
+        }
+    }
+
+    pub(super) fn empty(&mut self, key: CallKey) -> Option<Call> {
+        let call = self.calls.get(&key)?;
+        let peers: Vec<PeerKey> = call.peers.values().copied().collect();
+        for peer in peers {
+            self.remove(peer);
+        }
+        self.calls.remove(&key)
+    }
+
+    pub(super) fn close(&mut self, key: CallKey) {
+        let Some(mut call) = self.empty(key) else {
+            return;
+        };
+        call.hand_over(self.micros, true);
+        call.outbox.tell(News::Closed);
+        self.leaving.push(call.outbox);
+        self.tell();
+    }
+}
