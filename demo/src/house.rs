@@ -1,7 +1,7 @@
 //! The running house: recorder, relay, shop. Started in that order, stopped in the other.
 
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::process::Stdio;
 
 use anyhow::{Context as _, Result, bail};
@@ -104,9 +104,13 @@ impl House {
 
 /// Whether every port can be had; says all at once which cannot.
 fn free(plan: &Plan) -> Result<()> {
-    let can = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+    let can = |port| {
+        // The relay has its port for calls, too; the others do without UDP.
+        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+            && UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+    };
     let mut ports = vec![
-        ("the relay (widget and desk)", "relay", plan.relay),
+        ("the relay (widget, desk and calls)", "relay", plan.relay),
         ("the recorder (console)", "recorder", plan.recorder),
         ("the shop page", "shop", plan.shop),
     ];

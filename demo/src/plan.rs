@@ -9,7 +9,7 @@ pub struct Plan {
     pub directory: PathBuf,
     /// The folder with the programs `relay` and `recorder`.
     pub programs: PathBuf,
-    /// The relay's port: widget and desk.
+    /// The relay's port: widget and desk over TCP, calls over UDP.
     pub relay: u16,
     /// The recorder's port: the console.
     pub recorder: u16,
