@@ -34,11 +34,15 @@ pub fn write_relay(plan: &Plan, recorder_key: &str) -> Result<()> {
         .metrics
         .map(|port| format!("metrics = \"127.0.0.1:{port}\"\n"))
         .unwrap_or_default();
+    let announce = plan
+        .announce
+        .map(|port| format!("announce = [\"127.0.0.1:{port}\"]\n"))
+        .unwrap_or_default();
     // Everyone on one machine comes from one address.
     let text = format!(
         "[node]\nkey = \"data/relay/node.key\"\nrecorder_key = \"{recorder_key}\"\n\n\
          [listen]\naddress = \"127.0.0.1:{port}\"\nwidget_origin = \"{widget}\"\ndesk_origin = \"{desk}\"\nper_address = 20000\n{metrics}\n\
-         [store]\nurl = \"{store}\"\n\n[spool]\ndirectory = \"data/spool\"\n\n[media]\nlisten = \"127.0.0.1:{port}\"\nworkers = 1\n\n[limits]\n{limits}",
+         [store]\nurl = \"{store}\"\n\n[spool]\ndirectory = \"data/spool\"\n\n[media]\nlisten = \"127.0.0.1:{port}\"\nworkers = 1\n{announce}\n[limits]\n{limits}",
         port = plan.relay,
         widget = plan.widget_origin(),
         desk = plan.desk_origin(),

@@ -15,6 +15,8 @@ pub struct Plan {
     pub recorder: u16,
     /// The shop page's port.
     pub shop: u16,
+    /// The loopback's UDP port that browsers are told to send media to; the relay's own if `None`.
+    pub announce: Option<u16>,
     /// The relay's metrics; not served if `None`.
     pub metrics: Option<u16>,
     /// Where both programs keep their rows: `postgres://…`; SQLite below the data folder if `None`.
@@ -32,6 +34,7 @@ impl Plan {
             relay: 8080,
             recorder: 8081,
             shop: 8082,
+            announce: None,
             metrics: None,
             store: None,
             limits: String::new(),

@@ -4,6 +4,7 @@
 //! the words of `proto` and nothing of the servers, so it can be pointed at any relay. The
 //! whole-system tests use the same participants where no browser is needed.
 
+pub mod call;
 pub mod chat;
 pub mod door;
 pub mod idle;

@@ -4,7 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use loadtest::{chat, idle};
+use loadtest::{call, chat, idle};
 
 /// Puts real participants on a relay on this machine and says what it cost.
 ///
@@ -23,6 +23,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Scenario {
+    Call(call::Call),
     Chat(chat::Chat),
     Idle(idle::Idle),
 }
@@ -48,6 +49,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     runtime.block_on(async {
         match &cli.scenario {
+            Scenario::Call(scenario) => call::run(scenario, &mut out).await.map(drop),
             Scenario::Chat(scenario) => chat::run(scenario, &mut out).await.map(drop),
             Scenario::Idle(scenario) => idle::run(scenario, &mut out).await.map(drop),
         }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use proto::desk::AcceptResponse;
-use proto::{SiteId, Token};
+use proto::desk::{AcceptResponse, GateView};
+use proto::{Hash32, SiteId, Token};
 
 use crate::door::Door;
 use crate::meter;
@@ -90,6 +90,13 @@ impl Doors {
             site: target.site,
             cookies,
         })
+    }
+
+    /// The hash of the site's notice.
+    pub async fn notice(&self) -> Result<Hash32> {
+        let path = format!("/api/v1/sites/{}/notice?lang=en", self.site);
+        let gate: GateView = self.widget.fetch(&path, &[]).await.context("the notice")?;
+        Ok(gate.notice)
     }
 
     /// A visitor agrees.
