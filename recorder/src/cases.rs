@@ -157,6 +157,7 @@ pub async fn close(recorder: &Recorder, tenant: &Tenant, id: CaseId) -> Result<(
     let _step = recorder.case_steps.lock().await;
     let case = tenant.case(id).await?.ok_or(Error::NotFound("case"))?;
     recorder.unlocked.forget(id);
+    recorder.playing.sweep(&recorder.unlocked, recorder.now());
     if case.closed.is_some() {
         return Ok(());
     }

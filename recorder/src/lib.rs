@@ -2,6 +2,7 @@
 //!
 //! - [`intake`] brings ended recordings from the spool into the [`vault`];
 //! - [`custody`] and [`cases`] say who may open what; [`retrieval`] opens, and is read top to bottom;
+//! - [`media`] makes files that play of opened calls, [`transcript`] a page of the words;
 //! - [`bundle`] hands out what was opened, and checks it without any server;
 //! - [`log`] is the tenant's transparency log;
 //! - [`command`] is everything that can be asked for, [`cli`] and [`socket`] the ways to ask;
@@ -23,8 +24,10 @@ pub mod intake;
 pub mod keys;
 pub mod lock;
 pub mod log;
+pub mod media;
 pub mod open;
 pub mod password;
+pub mod playing;
 pub mod recorder;
 pub mod retrieval;
 pub mod serve;

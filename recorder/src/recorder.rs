@@ -14,6 +14,7 @@ use crate::inspect::Trust;
 use crate::keys::KeyRing;
 use crate::log::{Log, LogEvent, What};
 use crate::password::{OneAtATime, SignInQueue};
+use crate::playing::Playing;
 use crate::unlocked::Unlocked;
 use crate::vault::Vault;
 
@@ -34,6 +35,8 @@ pub struct Recorder {
     pub clock: Clock,
     /// Officers' shares, for a quarter of an hour.
     pub unlocked: Unlocked,
+    /// What officers play, no longer than that.
+    pub playing: Playing,
     /// Held by whoever takes a step in a case: an approval, an opening's announcement, the closing. The
     /// case is looked at again under it.
     pub case_steps: tokio::sync::Mutex<()>,
@@ -79,6 +82,7 @@ impl Recorder {
             log,
             clock,
             unlocked: Unlocked::default(),
+            playing: Playing::default(),
             case_steps: tokio::sync::Mutex::default(),
             one_at_a_time: OneAtATime::default(),
             sign_in_queue: SignInQueue::default(),

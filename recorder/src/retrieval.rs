@@ -26,6 +26,7 @@ use crate::keys::PrivateKey;
 use crate::keys::shares::{self, Share};
 use crate::log::What;
 use crate::log::announced::{Announced, Announcement};
+use crate::media::{self, Rendition};
 use crate::open::part::{self, EpochKeys};
 use crate::open::unwrap;
 use crate::transcript::{self, Line};
@@ -52,6 +53,8 @@ pub struct Opened {
     pub trust: Trust,
     /// What was said, in order.
     pub lines: Vec<Line>,
+    /// What there is to hear and to see.
+    pub media: Rendition,
     /// With which keys: of each epoch that something was opened of, and of no other.
     pub keys: Vec<DataKey>,
     /// What is wrong or could not be opened, with its place.
@@ -141,7 +144,12 @@ pub async fn open(
     };
     let opened = open_tracks(recorder, tenant, &announced, &sealed, &held).await;
     match opened {
-        Ok((lines, keys, more)) => {
+        Ok(Plain {
+            lines,
+            media,
+            keys,
+            damage: more,
+        }) => {
             damage.extend(more);
             Ok(Opened {
                 case,
@@ -153,6 +161,7 @@ pub async fn open(
                 placement,
                 trust,
                 lines,
+                media,
                 keys,
                 damage,
             })
@@ -249,13 +258,21 @@ struct Sealed<'a> {
     placement: &'a Placement,
 }
 
+/// What the parts hold.
+struct Plain {
+    lines: Vec<Line>,
+    media: Rendition,
+    keys: Vec<DataKey>,
+    damage: Vec<Finding>,
+}
+
 async fn open_tracks(
     recorder: &Recorder,
     tenant: &Tenant,
     announced: &Announced,
     sealed: &Sealed<'_>,
     held: &BTreeMap<KeyId, Held>,
-) -> Result<(Vec<Line>, Vec<DataKey>, Vec<Finding>)> {
+) -> Result<Plain> {
     let Sealed {
         source,
         manifest,
@@ -268,33 +285,39 @@ async fn open_tracks(
     }
     let wraps = tenant.wraps_of(manifest.recording).await?;
     let (mut lines, mut used, mut damage) = (Vec::new(), Vec::new(), Vec::new());
+    let mut sources = Vec::new();
     for track in &manifest.tracks {
-        if track.modality != Modality::Chat {
-            damage.push(Finding::manifest(format!(
-                "track {} holds {}, which this version does not render",
-                track.track,
-                track.modality.name()
-            )));
-            continue;
-        }
         let mut keys = epoch_keys(recorder, announced, manifest, track, (&wraps, &whole))?;
         let first = DataKey::of_track(track.track, &keys);
         let mut touched = BTreeSet::new();
+        let mut taken = media::Track::new(track.track, track.participant, track.modality);
         let opened = walk::track(source, manifest, placement, track, |header, bytes, hash| {
-            let event = part::open(&mut keys, header, bytes)?;
+            if track.modality == Modality::Chat {
+                let event = part::open(&mut keys, header, bytes)?;
+                lines.extend(event.map(|event| Line::new(header, hash, track.participant, event)));
+            } else {
+                part::media(&mut keys, header, bytes, &mut taken)?;
+            }
             touched.insert(header.epoch);
-            lines.extend(event.map(|event| Line::new(header, hash, track.participant, event)));
             Ok(())
         })
         .await?;
         used.extend(first.into_iter().filter(|key| touched.contains(&key.epoch)));
         damage.extend(opened.damage);
+        taken.finish();
+        sources.push(taken);
     }
     transcript::sort(&mut lines);
     if damage.is_empty() {
         damage.extend(transcript::miscounted(&lines));
     }
-    Ok((lines, used, damage))
+    sources.retain(|source| source.modality != Modality::Chat);
+    Ok(Plain {
+        media: media::render(manifest, &sources),
+        lines,
+        keys: used,
+        damage,
+    })
 }
 
 /// The data key of each epoch of a track, or why there is none.

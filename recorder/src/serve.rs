@@ -89,6 +89,7 @@ async fn follow(recorder: Arc<Recorder>, intake: Arc<Mutex<Intake>>, stop: Cance
             }
         }
         let now = recorder.now();
+        recorder.playing.sweep(&recorder.unlocked, now);
         if upkeep <= now && !failing {
             upkeep = now.plus(UPKEEP_MS);
             recorder.unlocked.sweep(now);

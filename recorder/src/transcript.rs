@@ -9,13 +9,14 @@ use proto::event::{ChatEvent, LeaveReason, Role};
 use proto::notice::Modality;
 use proto::{CaseId, EpochNo, Hash32, Millis, ParticipantId, RecordingId, TrackNo};
 use seal::PartHeader;
-use seal::manifest::{Cause, Ending, Gap, Manifest};
+use seal::manifest::{Ending, Gap, Manifest};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::bundle::names;
 use crate::clock::{shown, shown_exactly};
 use crate::inspect::Finding;
+use crate::media::render::{self, why};
 use crate::terminal::{escape, is_misleading};
 
 /// One opened part. Holds what somebody said: no `Debug`.
@@ -137,6 +138,8 @@ pub struct Heading<'a> {
     pub opened: Millis,
     /// What could not be opened.
     pub damage: &'a [String],
+    /// The files that play, in words.
+    pub media: &'a [String],
 }
 
 /// The page. Nothing in it can run or load anything.
@@ -145,7 +148,6 @@ pub fn page(
     manifest: &Manifest,
     heading: &Heading<'_>,
 ) -> Result<String, askama::Error> {
-    let people = people(lines, manifest);
     let page = Page {
         style: STYLE,
         style_hash: BASE64.encode(&Sha256::digest(STYLE)),
@@ -159,10 +161,11 @@ pub fn page(
         ended: shown(manifest.ended),
         ending: ending(&manifest.ending),
         gaps: gaps(manifest),
+        media: heading.media.to_vec(),
         keep_min: shown(manifest.policy.keep_min),
         keep_max: shown(manifest.policy.keep_max),
         damage: heading.damage.iter().map(|what| escape(what)).collect(),
-        rows: lines.iter().map(|line| row(line, &people)).collect(),
+        rows: rows(lines, manifest),
     };
     page.render()
 }
@@ -188,9 +191,9 @@ pub fn ending(ending: &Ending) -> String {
 /// The times in which it was not recorded, each in words.
 pub fn gaps(manifest: &Manifest) -> Vec<String> {
     let gap = |gap: &Gap| {
-        let of = gap
-            .track
-            .map_or_else(String::new, |track| format!("track {track}, "));
+        let of = gap.track.map_or_else(String::new, |number| {
+            format!("{}: ", track(manifest, number))
+        });
         format!(
             "{of}{} to {}: {}",
             shown(gap.from),
@@ -201,18 +204,19 @@ pub fn gaps(manifest: &Manifest) -> Vec<String> {
     manifest.gaps.iter().map(gap).collect()
 }
 
-fn why(cause: Cause) -> &'static str {
-    match cause {
-        Cause::Restart => "the relay stopped",
-        Cause::DiskFull => "its disk was full",
-        Cause::DiskFailed => "its disk failed",
-        Cause::Damage => "the spool was damaged",
-        Cause::Lost => "some of it never arrived",
-        Cause::Muted => "muted by its owner",
-        Cause::Held => "on hold",
-        Cause::Away => "its owner's connection was gone",
-        Cause::Unagreed => "not everyone had agreed to it",
-    }
+/// A track in words: whose it is, and what.
+pub fn track(manifest: &Manifest, number: TrackNo) -> String {
+    let track = manifest.tracks.iter().find(|track| track.track == number);
+    track.map_or_else(
+        || format!("track {number}"),
+        |track| {
+            format!(
+                "track {number}, {} {}",
+                render::person(manifest, track.participant),
+                render::kind(track.modality)
+            )
+        },
+    )
 }
 
 const STYLE: &str = include_str!("../templates/transcript.css");
@@ -232,28 +236,30 @@ struct Page<'a> {
     ended: String,
     ending: String,
     gaps: Vec<String>,
+    media: Vec<String>,
     keep_min: String,
     keep_max: String,
     damage: Vec<String>,
     rows: Vec<Row>,
 }
 
-/// One line of the page.
-struct Row {
-    n: u64,
-    time: String,
-    clock: String,
-    who: Vec<Piece>,
-    role: &'static str,
-    said: Option<Vec<Piece>>,
-    note: String,
-    place: String,
+/// One line of a page.
+pub(crate) struct Row {
+    pub(crate) n: u64,
+    pub(crate) at: Millis,
+    pub(crate) time: String,
+    pub(crate) clock: String,
+    pub(crate) who: Vec<Piece>,
+    pub(crate) role: &'static str,
+    pub(crate) said: Option<Vec<Piece>>,
+    pub(crate) note: String,
+    pub(crate) place: String,
 }
 
 /// A run of text, or the name of one character that is not shown as itself.
-struct Piece {
-    text: String,
-    sign: bool,
+pub(crate) struct Piece {
+    pub(crate) text: String,
+    pub(crate) sign: bool,
 }
 
 /// What somebody wrote, with every character named that would turn a line around, move what follows
@@ -389,6 +395,12 @@ fn noted(what: CallEvent) -> String {
     }
 }
 
+/// Every line as a page shows it.
+pub(crate) fn rows(lines: &[Line], manifest: &Manifest) -> Vec<Row> {
+    let people = people(lines, manifest);
+    lines.iter().map(|line| row(line, &people)).collect()
+}
+
 fn row(line: &Line, people: &BTreeMap<ParticipantId, (String, Role)>) -> Row {
     let (name, role) = who(line, people);
     let said = match &line.event {
@@ -404,6 +416,7 @@ fn row(line: &Line, people: &BTreeMap<ParticipantId, (String, Role)>) -> Row {
         .collect();
     Row {
         n: line.n,
+        at: Line::at(&line.event),
         time: line.time.clone(),
         clock,
         who: pieces(&name, NAME),

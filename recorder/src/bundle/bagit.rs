@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use proto::{Hash32, Millis};
+use sha2::{Digest as _, Sha256};
 use tar::{Builder, EntryType, Header};
 
 use crate::clock::shown;
@@ -13,6 +14,9 @@ use crate::terminal::escape;
 
 /// What `bagit.txt` says.
 pub const DECLARATION: &[u8] = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n";
+
+/// What a tar is made of.
+const BLOCK: usize = 512;
 
 /// The bag's own description.
 pub const INFO: &str = "bag-info.txt";
@@ -31,6 +35,8 @@ pub struct BagWriter<W: Write> {
     at: Millis,
     payload: Vec<(String, Hash32)>,
     octets: u64,
+    /// The file that comes in pieces: path, hash and length so far.
+    pieces: Option<(String, Sha256, u64)>,
 }
 
 impl<W: Write> BagWriter<W> {
@@ -42,6 +48,7 @@ impl<W: Write> BagWriter<W> {
             at,
             payload: Vec::new(),
             octets: 0,
+            pieces: None,
         };
         bag.folder("")?;
         bag.folder("data/")?;
@@ -54,6 +61,40 @@ impl<W: Write> BagWriter<W> {
         self.append(&path, bytes)?;
         self.payload.push((path, Hash32::of(bytes)));
         self.octets += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Begins a payload file of `size` bytes, which come in pieces.
+    pub fn begin(&mut self, path: &str, size: u64) -> io::Result<()> {
+        let mut header = self.header(size, 0o644);
+        let path = format!("data/{path}");
+        self.tar
+            .append_data(&mut header, format!("{}/{path}", self.root), io::empty())?;
+        self.pieces = Some((path, Sha256::new(), 0));
+        Ok(())
+    }
+
+    /// Adds a piece to the file that was begun.
+    pub fn piece(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if let Some((_, hash, length)) = &mut self.pieces {
+            hash.update(bytes);
+            *length += bytes.len() as u64;
+        }
+        self.tar.get_mut().write_all(bytes)
+    }
+
+    /// Ends the file that was begun.
+    pub fn end(&mut self) -> io::Result<()> {
+        if let Some((path, hash, length)) = self.pieces.take() {
+            let over = usize::try_from(length % BLOCK as u64).unwrap_or(0);
+            if over > 0 {
+                let fill = [0; BLOCK];
+                let fill = fill.get(over..).unwrap_or_default();
+                self.tar.get_mut().write_all(fill)?;
+            }
+            self.payload.push((path, Hash32(hash.finalize().into())));
+            self.octets += length;
+        }
         Ok(())
     }
 

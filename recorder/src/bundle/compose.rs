@@ -19,10 +19,14 @@ use crate::inspect::{Finding, Source};
 use crate::log::checkpoint::origin;
 use crate::log::note::NoteVerifier;
 use crate::log::{self, What};
+use crate::media::Rope;
 use crate::retrieval::{self, Opened};
 use crate::terminal::escape;
 use crate::transcript::{self, Heading};
 use crate::vault::{MANIFEST, PLACEMENT};
+
+/// Handed on at once.
+const CHUNK: usize = 1 << 20;
 
 /// A written bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +83,23 @@ struct Stream {
 impl Stream {
     async fn add(&mut self, path: &str, bytes: &[u8]) -> Result<()> {
         self.bag.add(path, bytes).map_err(Error::Bundle)?;
+        self.flush().await
+    }
+
+    /// Adds a file without making one piece of it.
+    async fn add_rope(&mut self, path: &str, rope: &Rope) -> Result<()> {
+        self.bag.begin(path, rope.len()).map_err(Error::Bundle)?;
+        for piece in rope.pieces() {
+            self.bag.piece(piece).map_err(Error::Bundle)?;
+            if self.bag.written().len() >= CHUNK {
+                self.flush().await?;
+            }
+        }
+        self.bag.end().map_err(Error::Bundle)?;
+        self.flush().await
+    }
+
+    async fn flush(&mut self) -> Result<()> {
         let chunk = core::mem::take(self.bag.written());
         send(&mut self.hash, &mut self.bytes, &self.to, chunk).await
     }
@@ -114,6 +135,11 @@ async fn write(
         bytes: 0,
     };
     transcript(&mut stream, tenant, opened, now).await?;
+    for file in &opened.media.files {
+        stream
+            .add_rope(&format!("{}{}", names::MEDIA, file.name), &file.bytes)
+            .await?;
+    }
     sealed(recorder, tenant, opened, &mut stream).await?;
     notices(tenant, opened, &mut stream).await?;
     custody(recorder, tenant, opened, &mut stream).await?;
@@ -165,6 +191,7 @@ async fn transcript(
         reference: &escape(&opened.case.reference),
         opened: now,
         damage: &damage,
+        media: &opened.media.described(),
     };
     let page = transcript::page(&opened.lines, &opened.manifest, &heading)?;
     stream.add(names::PAGE, page.as_bytes()).await?;

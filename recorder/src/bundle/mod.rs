@@ -6,6 +6,7 @@
 //!   bundle.dsse.json                signed by the recorder: this payload, for this case
 //!   data/transcript.html            to read and print
 //!   data/transcript.jsonl           the same for machines: one line per opened part
+//!   data/media/….webm              what was heard and seen, by person and all together
 //!   data/data-keys.json             of every epoch that was opened: with them anybody opens the parts
 //!   data/damage.json                what could not be opened, with its place; [] is good
 //!   data/manifest.dsse.json         what the recording consists of, by the node and the recorder
@@ -61,6 +62,8 @@ pub mod names {
     pub const KEYS: &str = "keys.json";
     /// Folder of the sealed parts.
     pub const SEALED: &str = "sealed/";
+    /// Folder of the files that play.
+    pub const MEDIA: &str = "media/";
 }
 
 /// The data key of one epoch that was opened, at step 0. It opens nothing but parts that are in the

@@ -7,15 +7,18 @@ use std::path::Component;
 
 use bytes::Bytes;
 use proto::Hash32;
+use sha2::{Digest as _, Sha256};
 use tar::Archive;
 
 use super::bagit::DECLARATION;
 use super::names;
 use crate::terminal::escape;
 
-/// A bundle is checked in memory: a larger one is not read.
-pub const BUNDLE_MAX: u64 = 1 << 30;
-/// Nor one with a larger file.
+/// A larger bundle is not read.
+pub const BUNDLE_MAX: u64 = 64 << 30;
+/// Nor one of which more must be in memory: all but the files that play.
+pub const KEPT_MAX: u64 = 8 << 30;
+/// Nor one with a larger file, but for those that play.
 pub const FILE_MAX: u64 = 256 << 20;
 /// Nor one with more files.
 pub const FILES_MAX: usize = 100_000;
@@ -34,7 +37,9 @@ const TAGS: [&str; 5] = [
 pub struct Bag {
     /// Below `data/`, without that prefix.
     pub payload: BTreeMap<String, Bytes>,
-    /// Beside it.
+    /// Of the files that play, below `data/` too: SHA-256 and length.
+    pub media: BTreeMap<String, (Hash32, u64)>,
+    /// Beside the payload.
     pub tags: BTreeMap<String, Bytes>,
 }
 
@@ -51,7 +56,7 @@ pub fn read(from: impl Read) -> Result<Bag, String> {
     let mut bag = Bag::default();
     let mut root: Option<String> = None;
     let mut archive = Archive::new(from.take(BUNDLE_MAX));
-    let mut left = BUNDLE_MAX;
+    let (mut left, mut kept) = (BUNDLE_MAX, KEPT_MAX);
     for entry in archive.entries().map_err(|e| broken(&e))? {
         let mut entry = entry.map_err(|e| broken(&e))?;
         if entry.header().entry_type().is_dir() {
@@ -81,6 +86,22 @@ pub fn read(from: impl Read) -> Result<Bag, String> {
         left = left.checked_sub(size).ok_or_else(|| {
             format!("holds more than {BUNDLE_MAX} bytes, which is more than this program checks")
         })?;
+        if let Some(name) = name
+            .strip_prefix("data/")
+            .filter(|n| n.starts_with(names::MEDIA))
+        {
+            let hashed = hashed(&mut entry).map_err(|e| broken(&e))?;
+            if bag.media.len() >= FILES_MAX {
+                return Err(format!("holds more than {FILES_MAX} files that play"));
+            }
+            if bag.media.insert(name.to_owned(), hashed).is_some() {
+                return Err("holds the same file twice".to_owned());
+            }
+            continue;
+        }
+        kept = kept.checked_sub(size).ok_or_else(|| {
+            format!("holds more than {KEPT_MAX} bytes besides the files that play, which is more than this program checks")
+        })?;
         if size > FILE_MAX || bag.payload.len() + bag.tags.len() >= FILES_MAX {
             return Err(format!(
                 "{}: this program checks bundles of at most {FILES_MAX} files of {FILE_MAX} bytes each",
@@ -104,6 +125,20 @@ pub fn read(from: impl Read) -> Result<Bag, String> {
     Ok(bag)
 }
 
+/// SHA-256 and length of what is read, of which nothing is kept.
+fn hashed(from: &mut impl Read) -> std::io::Result<(Hash32, u64)> {
+    let (mut hash, mut length) = (Sha256::new(), 0);
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let read = from.read(&mut buffer)?;
+        let Some(bytes) = buffer.get(..read).filter(|bytes| !bytes.is_empty()) else {
+            return Ok((Hash32(hash.finalize().into()), length));
+        };
+        hash.update(bytes);
+        length += read as u64;
+    }
+}
+
 /// What is wrong with the bag as a bag.
 pub fn check(bag: &Bag) -> Vec<String> {
     let mut wrong = Vec::new();
@@ -123,18 +158,20 @@ pub fn check(bag: &Bag) -> Vec<String> {
     let payload = bag
         .payload
         .iter()
-        .map(|(name, bytes)| (format!("data/{name}"), bytes));
+        .map(|(name, bytes)| (format!("data/{name}"), Hash32::of(bytes)));
+    let media = bag.media.iter();
+    let payload = payload.chain(media.map(|(name, (hash, _))| (format!("data/{name}"), *hash)));
     compare(bag, "manifest-sha256.txt", payload.collect(), &mut wrong);
     let tags = bag
         .tags
         .iter()
         .filter(|(name, _)| *name != "tagmanifest-sha256.txt")
-        .map(|(name, bytes)| (name.clone(), bytes));
+        .map(|(name, bytes)| (name.clone(), Hash32::of(bytes)));
     compare(bag, "tagmanifest-sha256.txt", tags.collect(), &mut wrong);
     wrong
 }
 
-fn compare(bag: &Bag, list: &str, mut files: BTreeMap<String, &Bytes>, wrong: &mut Vec<String>) {
+fn compare(bag: &Bag, list: &str, mut files: BTreeMap<String, Hash32>, wrong: &mut Vec<String>) {
     let Some(text) = bag
         .tags
         .get(list)
@@ -150,7 +187,7 @@ fn compare(bag: &Bag, list: &str, mut files: BTreeMap<String, &Bytes>, wrong: &m
         };
         match files.remove(name) {
             None => wrong.push(format!("{name}: is listed and not there")),
-            Some(bytes) if Hash32::of(bytes).to_string() != hash => {
+            Some(found) if found.to_string() != hash => {
                 wrong.push(format!("{name}: was altered"));
             }
             Some(_) => {}

@@ -12,7 +12,8 @@ use seal::manifest::Manifest;
 use super::bagit::{INFO, read_info};
 use super::custody::{self, Claims};
 use super::unpack::{self, Bag};
-use super::{BundleStatement, Keys, names, words};
+use super::words::{self, Words};
+use super::{BundleStatement, Keys, names};
 use crate::inspect::{Finding, Trust, statement};
 use crate::log::checkpoint::Checkpoint;
 use crate::terminal::count;
@@ -149,6 +150,7 @@ async fn contents(bag: &Bag, pins: &Pins, report: &mut Report) -> Result<(), Str
             count(words.lines.len(), "line")
         ),
     );
+    media(bag, &words, report);
     let (wrong, statement) = statement_fits(bag, &keys, &manifest)?;
     report.say(
         wrong,
@@ -161,6 +163,7 @@ async fn contents(bag: &Bag, pins: &Pins, report: &mut Report) -> Result<(), Str
             reference: read_info(info(bag), names::REFERENCE).unwrap_or_default(),
             opened: statement.made,
             damage: &damage,
+            media: &words.media.described(),
         };
         report.say(
             words::page(&words, &manifest, &heading, bag),
@@ -187,6 +190,18 @@ async fn contents(bag: &Bag, pins: &Pins, report: &mut Report) -> Result<(), Str
         "notices: the bytes that people agreed to",
     );
     Ok(())
+}
+
+/// The files that play, if there are any.
+fn media(bag: &Bag, words: &Words, report: &mut Report) {
+    let files = words.media.files.len();
+    if files + bag.media.len() > 0 {
+        let good = format!(
+            "media: {}, each byte for byte what its sealed parts give",
+            count(files, "file")
+        );
+        report.say(words::media(words, bag), good);
+    }
 }
 
 /// The keys in the bundle, if they are the ones that the reader knows.

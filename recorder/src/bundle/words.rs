@@ -6,12 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use proto::notice::Modality;
-use proto::{EpochNo, TrackNo};
+use proto::{EpochNo, Hash32, TrackNo};
 use seal::manifest::Manifest;
+use sha2::{Digest as _, Sha256};
 
 use super::unpack::Bag;
 use super::{DataKey, names};
 use crate::inspect::{Finding, Source, walk};
+use crate::media::{self, Rendition};
 use crate::open::key::EpochKey;
 use crate::open::part::{self, EpochKeys, NO_KEY};
 use crate::transcript::{self, Heading, Line};
@@ -64,11 +66,13 @@ pub struct Words {
     pub parts: u64,
     /// What they hold, in order.
     pub lines: Vec<Line>,
+    /// What there is to hear and to see, made a second time.
+    pub media: Rendition,
     /// What is wrong, or does not open.
     found: Vec<Finding>,
 }
 
-/// Opens every sealed part of every chat.
+/// Opens every sealed part.
 pub async fn open(
     bag: &Bag,
     manifest: &Manifest,
@@ -85,8 +89,10 @@ pub async fn open(
         .collect();
     let source = Source::Files(&files);
     let (mut parts, mut lines, mut found) = (0, Vec::new(), Vec::new());
+    let mut sources = Vec::new();
     for track in &manifest.tracks {
         let mut keys = keys.remove(&track.track).unwrap_or_default();
+        let mut taken = media::Track::new(track.track, track.participant, track.modality);
         let walked = walk::track(
             &source,
             manifest,
@@ -98,6 +104,8 @@ pub async fn open(
                     lines.extend(
                         event.map(|event| Line::new(header, hash, track.participant, event)),
                     );
+                } else {
+                    part::media(&mut keys, header, bytes, &mut taken)?;
                 }
                 Ok(())
             },
@@ -106,6 +114,10 @@ pub async fn open(
         .map_err(|e| e.to_string())?;
         parts += walked.good;
         found.extend(walked.damage);
+        if track.modality != Modality::Chat {
+            taken.finish();
+            sources.push(taken);
+        }
     }
     transcript::sort(&mut lines);
     if found.is_empty() {
@@ -114,6 +126,7 @@ pub async fn open(
     Ok(Words {
         parts,
         lines,
+        media: media::render(manifest, &sources),
         found,
     })
 }
@@ -172,6 +185,31 @@ impl Words {
         }
         Ok(wrong)
     }
+}
+
+/// Every file that plays is, byte for byte, what the parts give; there are no others.
+pub fn media(words: &Words, bag: &Bag) -> Vec<String> {
+    let (mut wrong, mut seen) = (Vec::new(), BTreeSet::new());
+    for file in &words.media.files {
+        let name = format!("{}{}", names::MEDIA, file.name);
+        let mut hash = Sha256::new();
+        for piece in file.bytes.pieces() {
+            hash.update(piece);
+        }
+        let made = (Hash32(hash.finalize().into()), file.bytes.len());
+        match bag.media.get(&name) {
+            Some(there) if *there == made => {}
+            Some(_) => wrong.push(format!(
+                "{name}: is not the file that version {} of the recorder makes of the sealed parts",
+                env!("CARGO_PKG_VERSION")
+            )),
+            None => wrong.push(format!("{name}: is not there")),
+        }
+        seen.insert(name);
+    }
+    let others = bag.media.keys().filter(|name| !seen.contains(*name));
+    wrong.extend(others.map(|name| format!("{name}: no sealed part gives it")));
+    wrong
 }
 
 /// The page shows what the parts hold: it is written a second time, and is the same. Another version

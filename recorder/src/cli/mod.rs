@@ -86,37 +86,7 @@ fn command(verb: Verb, secrets: &mut Asking) -> Result<(Command, Option<PathBuf>
             Command::ClientAdd { client, name, root }
         }
         Verb::Client(ClientVerb::List) => Command::ClientList {},
-        Verb::Site(SiteVerb::Add {
-            client,
-            name,
-            accent,
-            origins,
-        }) => Command::SiteAdd {
-            client,
-            name,
-            accent,
-            origins,
-            modalities: vec![Modality::Chat],
-        },
-        Verb::Site(SiteVerb::Origins {
-            client,
-            site,
-            origins,
-        }) => Command::SiteOrigins {
-            client,
-            site,
-            origins,
-        },
-        Verb::Site(SiteVerb::Offer {
-            client,
-            site,
-            modalities,
-        }) => Command::SiteOffer {
-            client,
-            site,
-            modalities,
-        },
-        Verb::Site(SiteVerb::List { client }) => Command::SiteList { client },
+        Verb::Site(verb) => site(verb),
         Verb::Notice(NoticeVerb::Publish { client, site, file }) => Command::NoticePublish {
             client,
             site,
@@ -188,6 +158,42 @@ fn command(verb: Verb, secrets: &mut Asking) -> Result<(Command, Option<PathBuf>
         }
     };
     Ok((command, None))
+}
+
+fn site(verb: SiteVerb) -> Command {
+    match verb {
+        SiteVerb::Add {
+            client,
+            name,
+            accent,
+            origins,
+        } => Command::SiteAdd {
+            client,
+            name,
+            accent,
+            origins,
+            modalities: vec![Modality::Chat],
+        },
+        SiteVerb::Origins {
+            client,
+            site,
+            origins,
+        } => Command::SiteOrigins {
+            client,
+            site,
+            origins,
+        },
+        SiteVerb::Offer {
+            client,
+            site,
+            modalities,
+        } => Command::SiteOffer {
+            client,
+            site,
+            modalities,
+        },
+        SiteVerb::List { client } => Command::SiteList { client },
+    }
 }
 
 fn bundle_file(args: &ExportArgs) -> PathBuf {

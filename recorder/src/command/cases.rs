@@ -206,6 +206,13 @@ pub(super) async fn show_transcript(
     for line in shown {
         answer.line(line).await?;
     }
+    for what in opened.media.described() {
+        answer.line(format!("media: {}", escape(&what))).await?;
+    }
+    if !opened.media.files.is_empty() {
+        let hint = "media: `recorder export` hands the files out; the console plays them";
+        answer.line(hint.to_owned()).await?;
+    }
     for finding in &opened.damage {
         answer
             .line(format!("damaged: {}", escape(&finding.to_string())))

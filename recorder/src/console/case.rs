@@ -61,7 +61,7 @@ struct Page {
 
 /// At which step something was refused.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Step {
+pub(super) enum Step {
     None,
     Agree,
     HandOut,
@@ -184,7 +184,7 @@ fn read(id: &str) -> Result<CaseId, Trouble> {
 }
 
 /// The case again, with what was refused. What failed on our side is a page of its own.
-async fn refused(
+pub(super) async fn refused(
     recorder: &Recorder,
     signed: &Signed,
     id: CaseId,

@@ -1,4 +1,4 @@
-//! The officers' pages: rendered here, without scripts, on top of what [`crate`] offers to any
+//! The officers' pages: rendered here, without scripts but for the player's, on top of what [`crate`] offers to any
 //! caller. Nothing in this module decides; it asks, shows, and says why not.
 //!
 //! A page is one file: what it reads, what it shows, its forms. `Trouble` is what a page says
@@ -16,6 +16,7 @@ mod log;
 mod names;
 mod origin;
 mod page;
+mod play;
 mod query;
 mod recording;
 mod sentence;
@@ -60,6 +61,9 @@ pub fn router(recorder: Arc<Recorder>) -> Router {
         .route("/cases/{id}", get(case::show))
         .route("/cases/{id}/approve", post(case::approve))
         .route("/cases/{id}/bundle", post(case::hand_out))
+        .route("/cases/{id}/play", post(play::open))
+        .route("/cases/{id}/play/{recording}", get(play::show))
+        .route("/cases/{id}/play/{recording}/{file}", get(play::file))
         .route("/cases/{id}/close", post(case::close))
         .route("/log", get(log::show))
         .route("/keys", get(keys::show))
@@ -68,6 +72,7 @@ pub fn router(recorder: Arc<Recorder>) -> Router {
     Router::new()
         .route("/assets/tokens.css", get(|| async { style(TOKENS) }))
         .route("/assets/console.css", get(|| async { style(STYLE) }))
+        .route("/assets/play.js", get(|| async { script(PLAY) }))
         .merge(pages)
         .layer(middleware::from_fn(|request, next| {
             form::whole(FORM_TIME, request, next)
@@ -94,6 +99,17 @@ pub fn router(recorder: Arc<Recorder>) -> Router {
 
 const TOKENS: &str = include_str!("../../../web/lib/tokens.css");
 const STYLE: &str = include_str!("../../../web/console/console.css");
+const PLAY: &str = include_str!("../../../web/console/play.js");
+
+fn script(text: &'static str) -> impl IntoResponse {
+    (
+        [
+            (header::CONTENT_TYPE, "text/javascript; charset=utf-8"),
+            (header::CACHE_CONTROL, "no-cache"),
+        ],
+        text,
+    )
+}
 
 fn style(text: &'static str) -> impl IntoResponse {
     (

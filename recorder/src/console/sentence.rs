@@ -220,7 +220,7 @@ fn of(what: &What, names: &Names) -> String {
                 ),
             };
             format!(
-                "Recording {} was opened and handed out; SHA-256 of the bundle: {sha256}.{damage}",
+                "Recording {} was opened and handed out; SHA-256 of the bundle, or of the words that were shown: {sha256}.{damage}",
                 short(recording)
             )
         }

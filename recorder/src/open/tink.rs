@@ -6,7 +6,7 @@
 //! nonce    = prefix ‖ segment number u32be ‖ 1 for the last segment, else 0
 //! ```
 
-use aes_gcm::aead::{Aead as _, KeyInit as _};
+use aes_gcm::aead::{AeadInOut as _, KeyInit as _};
 use aes_gcm::{Aes256Gcm, Nonce};
 use hkdf::Hkdf;
 use sha2::Sha256;
@@ -53,6 +53,7 @@ pub fn open(
         .map_err(|_| TinkError::NotTink)?;
     let cipher = Aes256Gcm::new(&(*part_key).into());
 
+    // Opened in place, in one piece of memory that is wiped: it never grows.
     let mut plaintext = Zeroizing::new(Vec::with_capacity(segments.len()));
     let mut rest = segments;
     let mut number = 0_u32;
@@ -64,15 +65,16 @@ pub fn open(
         };
         let (segment, after) = rest.split_at(room.min(rest.len()));
         let last = after.is_empty();
-        if segment.len() < TAG {
-            return Err(TinkError::TooShort);
-        }
+        let (segment, tag) = segment
+            .split_last_chunk::<TAG>()
+            .ok_or(TinkError::TooShort)?;
         let nonce = nonce(prefix, number, last);
-        let opened = cipher
-            .decrypt(&nonce, segment)
-            .map(Zeroizing::new)
+        let start = plaintext.len();
+        plaintext.extend_from_slice(segment);
+        let opened = plaintext.get_mut(start..).unwrap_or_default();
+        cipher
+            .decrypt_inout_detached(&nonce, &[], opened.into(), tag.into())
             .map_err(|_| TinkError::Segment(number))?;
-        plaintext.extend_from_slice(&opened);
         if last {
             return Ok(plaintext);
         }

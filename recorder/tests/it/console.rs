@@ -1,6 +1,7 @@
 //! The console: what an officer sees and does there, and what nobody else can.
 
 mod doors;
+mod play;
 
 use std::sync::Arc;
 

@@ -461,7 +461,7 @@ async fn numbers_without_end_and_bytes_without_end_are_refused_and_nothing_break
     let wrong = verify::bundle(endless, None).await.wrong;
     assert_eq!(wrong.len(), 1, "{wrong:?}");
     assert!(
-        wrong[0].starts_with("bundle: holds more than 1073741824 bytes"),
+        wrong[0].starts_with("bundle: data/large: this program checks bundles of at most"),
         "{wrong:?}"
     );
     drop(pack(&files));

@@ -298,6 +298,8 @@ impl House {
             n: 0,
             started: at,
             acks: Vec::new(),
+            media: Vec::new(),
+            gaps: Vec::new(),
         };
         let begin = Begin {
             tenant: self.tenant.id(),

@@ -8,6 +8,7 @@
 )]
 
 mod bundle;
+mod call;
 mod cli;
 mod console;
 mod custody;
@@ -17,6 +18,7 @@ mod forged;
 mod house;
 mod keeping;
 mod log;
+mod media;
 mod straight;
 mod talk;
 mod upkeep;

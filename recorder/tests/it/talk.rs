@@ -11,7 +11,7 @@ use recorder::custody;
 use recorder::entropy::system;
 use recorder::keys::PrivateKey;
 use seal::TrackSealer;
-use seal::manifest::{Consent, Ending, Manifest, Participant, Policy, VERSION};
+use seal::manifest::{Consent, Ending, Gap, Manifest, Participant, Policy, VERSION};
 use seal::spool::{End, Record};
 use seal::track::Recipients;
 
@@ -27,6 +27,10 @@ pub(crate) struct Talk {
     pub(crate) n: u64,
     pub(crate) started: Millis,
     pub(crate) acks: Vec<SealedAt>,
+    /// Sources of a call.
+    pub(crate) media: Vec<TrackSealer>,
+    /// What is missing of them.
+    pub(crate) gaps: Vec<Gap>,
 }
 
 impl Talk {
@@ -82,7 +86,7 @@ impl Talk {
         .await;
         self.event(house, 0, |n, at| ChatEvent::Ended { n, at })
             .await;
-        for track in &mut self.tracks {
+        for track in self.tracks.iter_mut().chain(&mut self.media) {
             let part = track.end(&mut system()).unwrap();
             house.spool().append(&[Record::Part(part)]).await.unwrap();
         }
@@ -111,6 +115,14 @@ impl Talk {
             recording: RecordingChoice::Acknowledged,
             at: self.started,
         };
+        let mut modalities = vec![Modality::Chat];
+        for track in &self.media {
+            let modality = track.id().modality;
+            if !modalities.contains(&modality) {
+                modalities.push(modality);
+            }
+        }
+        let tracks = self.tracks.iter().chain(&self.media);
         Manifest {
             version: VERSION,
             tenant: house.tenant.id(),
@@ -120,7 +132,7 @@ impl Talk {
             node: house.node,
             started: self.started,
             ended,
-            modalities: vec![Modality::Chat],
+            modalities,
             policy: Policy::at(house.notice, notice().recording, ended),
             participants: vec![
                 Participant {
@@ -136,8 +148,8 @@ impl Talk {
                     consent,
                 },
             ],
-            tracks: self.tracks.iter().map(TrackSealer::manifest).collect(),
-            gaps: Vec::new(),
+            tracks: tracks.map(TrackSealer::manifest).collect(),
+            gaps: self.gaps.clone(),
             ending: Ending::Clean { by: self.people[0] },
         }
     }

@@ -1,0 +1,356 @@
+//! Which source goes into which file, what the files are called, and what is said of them.
+//!
+//! One file for each person: their sound and camera; another one where they showed their screen; and
+//! one of the whole call with every source a track. All have one time line.
+
+use proto::event::Role;
+use proto::notice::Modality;
+use proto::{Millis, ParticipantId, RecordingId, TrackNo};
+use seal::manifest::{Cause, Manifest};
+use seal::media::{Codec, PauseCause};
+
+use super::depacketize::{Frames, frames};
+use super::mux::{Chapter, Source, mux};
+use super::rope::Rope;
+use super::take::{Stream, Track};
+use super::timeline;
+use crate::clock::shown_exactly;
+use crate::terminal::count;
+
+/// Losses closer together than this are named as one, in µs.
+const TOGETHER: i64 = 1_000_000;
+
+/// A file that plays.
+pub struct File {
+    /// Its generated name, without folder.
+    pub name: String,
+    /// Its media type.
+    pub mime: &'static str,
+    /// Its tracks, in words.
+    pub tracks: Vec<String>,
+    /// Whether there is something to see in it.
+    pub pictures: bool,
+    /// When its first frame is, in milliseconds.
+    pub from: i64,
+    /// How long it is, in milliseconds.
+    pub milliseconds: i64,
+    /// What is missing in it, on its time line.
+    pub chapters: Vec<Chapter>,
+    /// Its bytes.
+    pub bytes: Rope,
+}
+
+impl File {
+    /// Its name, what it holds and how long, in words.
+    pub fn described(&self) -> String {
+        let seconds = self.milliseconds / 1_000;
+        let minutes = seconds / 60;
+        let long = match (minutes, seconds % 60) {
+            (0, seconds) => format!("{seconds} s"),
+            (minutes, seconds) => format!("{minutes} min {seconds} s"),
+        };
+        format!("{}: {}; {long}", self.name, self.tracks.join(", "))
+    }
+}
+
+/// Everything of a call that plays. Holds what was said: no `Debug`.
+#[derive(Default)]
+pub struct Rendition {
+    /// The files.
+    pub files: Vec<File>,
+    /// Where their time line begins: µs since the Unix epoch.
+    pub zero: i64,
+    /// What was left out, in words.
+    pub notes: Vec<String>,
+}
+
+impl Rendition {
+    /// What a page says of it: where the time line begins, the files, what was left out.
+    pub fn described(&self) -> Vec<String> {
+        if self.files.is_empty() && self.notes.is_empty() {
+            return Vec::new();
+        }
+        let zero = shown_exactly(Millis(self.zero.div_euclid(1_000)));
+        let begins = (!self.files.is_empty()).then(|| format!("all of them begin at {zero}"));
+        let files = self.files.iter().map(File::described);
+        files
+            .chain(begins)
+            .chain(self.notes.iter().cloned())
+            .collect()
+    }
+}
+
+/// What somebody is called in file and track names: `visitor`, `agent`, and with a number where
+/// there are several.
+pub fn person(manifest: &Manifest, participant: ParticipantId) -> String {
+    let role = |role| match role {
+        Role::Visitor => "visitor",
+        Role::Agent => "agent",
+    };
+    let mut people = manifest.participants.iter();
+    let Some(person) = people.find(|p| p.participant == participant) else {
+        return "unknown".to_owned();
+    };
+    let alike = manifest
+        .participants
+        .iter()
+        .filter(|p| p.role == person.role);
+    let place = alike.clone().position(|p| p.participant == participant);
+    if alike.count() < 2 {
+        return role(person.role).to_owned();
+    }
+    format!("{}-{}", role(person.role), place.unwrap_or(0) + 1)
+}
+
+/// What a track holds, in a word.
+pub fn kind(modality: Modality) -> &'static str {
+    match modality {
+        Modality::Chat => "chat",
+        Modality::Audio => "microphone",
+        Modality::Video => "camera",
+        Modality::Screen => "screen",
+    }
+}
+
+/// A source that there is something of.
+struct Found {
+    participant: ParticipantId,
+    modality: Modality,
+    source: Source,
+}
+
+/// Puts everything together. `tracks` are the media tracks of the recording, opened and finished.
+pub fn render(manifest: &Manifest, tracks: &[Track]) -> Rendition {
+    let mut notes = Vec::new();
+    let mut found = Vec::new();
+    for participant in people(tracks) {
+        found.extend(sources(manifest, tracks, participant, &mut notes));
+    }
+    let all: Vec<&Source> = found.iter().map(|found| &found.source).collect();
+    let Some(first) = begins(&all) else {
+        return Rendition {
+            notes,
+            ..Rendition::default()
+        };
+    };
+    let zero = first.div_euclid(1_000).saturating_mul(1_000);
+    let ends = all.iter().map(|source| source.end()).max();
+    let mut rendition = Rendition {
+        files: Vec::new(),
+        zero,
+        notes,
+    };
+    let mut add = |name: &str, of: Vec<&Source>| {
+        let holds = |number: TrackNo| of.iter().any(|source| source.track == number);
+        let chapters = chapters(manifest, tracks, ends.unwrap_or(zero), &holds);
+        rendition.add(manifest.recording, name, &of, chapters);
+    };
+    add("call", all);
+    for participant in people(tracks) {
+        let person = person(manifest, participant);
+        let own = |left_out: Modality| {
+            let own = found.iter().filter(move |found| {
+                found.participant == participant && found.modality != left_out
+            });
+            own.map(|found| &found.source).collect()
+        };
+        add(&person, own(Modality::Screen));
+        let shown = found
+            .iter()
+            .any(|found| found.participant == participant && found.modality == Modality::Screen);
+        if shown {
+            add(&format!("{person}-screen"), own(Modality::Video));
+        }
+    }
+    rendition
+}
+
+impl Rendition {
+    fn add(&mut self, recording: RecordingId, name: &str, of: &[&Source], chapters: Vec<Chapter>) {
+        let zero = self.zero;
+        let (Some(begins), Some(end)) = (begins(of), of.iter().map(|source| source.end()).max())
+        else {
+            return;
+        };
+        let web = of.iter().all(|source| source.codec != Codec::H264);
+        let name = format!("{name}.{}", if web { "webm" } else { "mkv" });
+        match mux(recording, &name, zero, of, &chapters) {
+            Ok(bytes) => self.files.push(File {
+                tracks: of.iter().map(|source| source.name.clone()).collect(),
+                mime: if web {
+                    "video/webm"
+                } else {
+                    "video/x-matroska"
+                },
+                pictures: of.iter().any(|source| source.codec != Codec::Opus),
+                from: begins.saturating_sub(zero) / 1_000,
+                milliseconds: end.saturating_sub(zero) / 1_000,
+                chapters,
+                name,
+                bytes,
+            }),
+            Err(error) => self
+                .notes
+                .push(format!("{name}: cannot be written: {error}")),
+        }
+    }
+}
+
+/// What there is of one person, in the order of the tracks.
+fn sources(
+    manifest: &Manifest,
+    tracks: &[Track],
+    participant: ParticipantId,
+    notes: &mut Vec<String>,
+) -> Vec<Found> {
+    let own: Vec<&Track> = tracks
+        .iter()
+        .filter(|t| t.participant == participant)
+        .collect();
+    let streams: Vec<&Stream> = own.iter().flat_map(|t| &t.streams).collect();
+    let mut times = timeline::times(&streams).into_iter();
+    let mut found = Vec::new();
+    for track in own {
+        let name = format!("{} {}", person(manifest, participant), kind(track.modality));
+        let mut by_codec: Vec<(Codec, u8, Frames)> = Vec::new();
+        for stream in &track.streams {
+            let frames = frames(stream, &times.next().unwrap_or_default());
+            match by_codec
+                .iter_mut()
+                .find(|(codec, ..)| *codec == stream.codec)
+            {
+                Some((_, _, before)) => before.append(frames),
+                None => by_codec.push((stream.codec, stream.channels, frames)),
+            }
+        }
+        for (codec, channels, frames) in by_codec {
+            notes.extend(note(&name, codec, &frames));
+            if !frames.frames.is_empty() {
+                found.push(Found {
+                    participant,
+                    modality: track.modality,
+                    source: Source {
+                        name: name.clone(),
+                        codec,
+                        channels,
+                        track: track.number,
+                        frames,
+                    },
+                });
+            }
+        }
+        if track.homeless > 0 {
+            notes.push(format!(
+                "{name}: {} of a stream that was never described",
+                count(
+                    usize::try_from(track.homeless).unwrap_or(usize::MAX),
+                    "packet"
+                )
+            ));
+        }
+    }
+    found
+}
+
+/// When the first frame is.
+fn begins(sources: &[&Source]) -> Option<i64> {
+    let frames = sources.iter().flat_map(|source| &source.frames.frames);
+    frames.map(|frame| frame.time).min()
+}
+
+/// Whose tracks there are, each once, in the order of the tracks.
+fn people(tracks: &[Track]) -> Vec<ParticipantId> {
+    let mut people = Vec::new();
+    for track in tracks {
+        if !people.contains(&track.participant) {
+            people.push(track.participant);
+        }
+    }
+    people
+}
+
+fn note(name: &str, codec: Codec, frames: &Frames) -> Option<String> {
+    if let Codec::Other(number) = codec {
+        return Some(format!(
+            "{name}: some of it is in codec {number}, which this version does not know"
+        ));
+    }
+    (frames.left_out > 0).then(|| {
+        format!(
+            "{name}: {} left out: packets of it, or of what it builds on, never arrived",
+            count(
+                usize::try_from(frames.left_out).unwrap_or(usize::MAX),
+                "picture"
+            )
+        )
+    })
+}
+
+/// What is missing in a file, by time: of its own tracks, and of all.
+fn chapters(
+    manifest: &Manifest,
+    tracks: &[Track],
+    ends: i64,
+    holds: &dyn Fn(TrackNo) -> bool,
+) -> Vec<Chapter> {
+    let mut chapters = Vec::new();
+    for gap in manifest.gaps.iter().filter(|gap| gap.track.is_none()) {
+        chapters.push(Chapter {
+            from: gap.from.0.saturating_mul(1_000),
+            to: gap.to.0.saturating_mul(1_000),
+            text: format!("not recorded: {}", why(gap.cause)),
+        });
+    }
+    for track in tracks.iter().filter(|track| holds(track.number)) {
+        let name = format!(
+            "{} {}",
+            person(manifest, track.participant),
+            kind(track.modality)
+        );
+        for pause in &track.pauses {
+            let why = match pause.cause {
+                PauseCause::Muted => "muted",
+                PauseCause::Held => "on hold",
+                PauseCause::Unagreed => "not recorded: not everyone had agreed to it",
+                PauseCause::Away => "not recorded: the connection was gone",
+            };
+            chapters.push(Chapter {
+                from: pause.from,
+                to: pause.to.unwrap_or(ends),
+                text: format!("{name}: {why}"),
+            });
+        }
+        let mut missing: Vec<(i64, i64)> =
+            track.lost.iter().map(|lost| (lost.from, lost.to)).collect();
+        missing.sort_unstable();
+        let mut runs: Vec<(i64, i64)> = Vec::new();
+        for (from, to) in missing {
+            match runs.last_mut() {
+                Some(last) if from <= last.1.saturating_add(TOGETHER) => last.1 = last.1.max(to),
+                _ => runs.push((from, to)),
+            }
+        }
+        chapters.extend(runs.into_iter().map(|(from, to)| Chapter {
+            from,
+            to,
+            text: format!("{name}: some of it never arrived"),
+        }));
+    }
+    chapters.sort_by(|a, b| (a.from, a.to, &a.text).cmp(&(b.from, b.to, &b.text)));
+    chapters
+}
+
+/// A cause in words.
+pub fn why(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Restart => "the relay stopped",
+        Cause::DiskFull => "its disk was full",
+        Cause::DiskFailed => "its disk failed",
+        Cause::Damage => "the spool was damaged",
+        Cause::Lost => "some of it never arrived",
+        Cause::Muted => "muted",
+        Cause::Held => "on hold",
+        Cause::Away => "the connection was gone",
+        Cause::Unagreed => "not everyone had agreed to it",
+    }
+}

@@ -1,0 +1,258 @@
+//! When each packet was made, by one clock for all sources: the relay's.
+//!
+//! RTP times count from anywhere, each stream for itself. A sender report says which moment of the
+//! sender's clock an RTP time is; all streams of one sender share that clock, so sound and picture
+//! fit together by it, however long each took to encode and send. From the sender's clock to the
+//! relay's it is one step for all of them: as early as the fastest packet allows. A sender's clock
+//! that runs fast or slow is found by how that step moves in ten minutes and more. Without reports
+//! a stream's own RTP time takes the place of the sender's clock.
+
+use super::take::Stream;
+
+/// Arrivals are looked at in pieces of this length.
+const WINDOW: i64 = 5_000_000;
+/// A step by more than this, up or down, is another clock: no network and no drift does that.
+const JUMP: u64 = 2_000_000;
+/// Streams whose steps differ by no more share a sender's clock.
+const SHARED: u64 = 500_000;
+/// A drift is not looked for in less.
+const DRIFT_SPAN: i64 = 600_000_000;
+/// Nor believed if it is more, in parts of 10^9.
+const DRIFT_MAX: i128 = 300_000;
+/// How far a packet may be moved from its arrival.
+const EARLIER: i64 = 10_000_000;
+const LATER: i64 = 1_000_000;
+/// 1900 to 1970, in seconds.
+const NTP_EPOCH: i64 = 2_208_988_800;
+
+/// The times of all packets of one participant's streams, in µs since the Unix epoch.
+pub fn times(streams: &[&Stream]) -> Vec<Vec<i64>> {
+    let senders: Vec<Sender> = streams.iter().map(|stream| sender(stream)).collect();
+    let runs: Vec<Vec<Run>> = streams
+        .iter()
+        .zip(&senders)
+        .map(|(stream, sender)| runs(stream, sender))
+        .collect();
+    let mut times = Vec::with_capacity(streams.len());
+    for (place, (stream, sender)) in streams.iter().zip(&senders).enumerate() {
+        let own = runs.get(place).map(Vec::as_slice).unwrap_or_default();
+        let lines: Vec<Line> = own
+            .iter()
+            .map(|run| {
+                // Who shares the clock is asked of those with reports alone.
+                let shared = runs.iter().zip(&senders).flat_map(|(runs, other)| {
+                    runs.iter().filter(move |other_run| {
+                        sender.reported
+                            && other.reported
+                            && other_run.step.abs_diff(run.step) <= SHARED
+                    })
+                });
+                Line::through(shared.chain([run]))
+            })
+            .collect();
+        let time = |(arrival, sent): (i64, i64)| {
+            let run = own.partition_point(|run| run.until <= arrival.div_euclid(WINDOW));
+            let line = lines.get(run).or(lines.last());
+            let at = line.map_or(arrival, |line| line.at(sent));
+            at.clamp(
+                arrival.saturating_sub(EARLIER),
+                arrival.saturating_add(LATER),
+            )
+        };
+        let arrivals = stream.packets.iter().map(|packet| packet.arrival);
+        times.push(
+            arrivals
+                .zip(sender.sent.iter().copied())
+                .map(time)
+                .collect(),
+        );
+    }
+    times
+}
+
+/// A stream by its sender's clock.
+struct Sender {
+    /// Whether that is the sender's clock indeed, or the stream's RTP time.
+    reported: bool,
+    /// When each packet was made, in µs.
+    sent: Vec<i64>,
+}
+
+fn sender(stream: &Stream) -> Sender {
+    let mut unrolled = Vec::with_capacity(stream.packets.len());
+    let (mut before, mut total) = (None, 0_i64);
+    for packet in &stream.packets {
+        let step = packet.time.wrapping_sub(before.unwrap_or(packet.time));
+        total = total.saturating_add(i64::from(step.cast_signed()));
+        before = Some(packet.time);
+        unrolled.push(total);
+    }
+    let micros = |units: i64| scale(units, 1_000_000, i64::from(stream.clock_rate.max(1)));
+    // How far the sender's clock is ahead of the stream's, at some of its times.
+    let mut anchors: Vec<(i64, i64)> = Vec::new();
+    for report in &stream.reports {
+        let near = stream
+            .packets
+            .partition_point(|packet| packet.arrival <= report.arrival);
+        let near = near.saturating_sub(1);
+        let (Some(packet), Some(at)) = (stream.packets.get(near), unrolled.get(near)) else {
+            continue;
+        };
+        let step = report.time.wrapping_sub(packet.time).cast_signed();
+        let at = micros(at.saturating_add(i64::from(step)));
+        anchors.push((at, ntp(report.ntp).saturating_sub(at)));
+    }
+    let mut ahead: Vec<i64> = anchors.iter().map(|(_, ahead)| *ahead).collect();
+    ahead.sort_unstable();
+    if let Some(middle) = ahead.get(ahead.len() / 2) {
+        anchors.retain(|(_, ahead)| ahead.abs_diff(*middle) < JUMP);
+    }
+    anchors.sort_unstable();
+    anchors.dedup_by_key(|(at, _)| *at);
+    let sent = unrolled.iter().map(|units| {
+        let at = micros(*units);
+        at.saturating_add(between(&anchors, at))
+    });
+    Sender {
+        reported: !anchors.is_empty(),
+        sent: sent.collect(),
+    }
+}
+
+/// The value at `at` on the straight lines between `anchors`; 0 where there is none.
+fn between(anchors: &[(i64, i64)], at: i64) -> i64 {
+    let behind = anchors.partition_point(|(place, _)| *place <= at);
+    let before = behind.checked_sub(1).and_then(|place| anchors.get(place));
+    match (before, anchors.get(behind)) {
+        (None, None) => 0,
+        (Some((_, value)), None) | (None, Some((_, value))) => *value,
+        (Some((from, low)), Some((to, high))) => low.saturating_add(scale(
+            at.saturating_sub(*from),
+            high.saturating_sub(*low),
+            to.saturating_sub(*from),
+        )),
+    }
+}
+
+/// A piece of a stream in which one step leads from the sender's clock to the relay's.
+struct Run {
+    /// The first window that is not of it.
+    until: i64,
+    /// The smallest step.
+    step: i64,
+    /// The smallest step of each window, and when.
+    steps: Vec<(i64, i64)>,
+}
+
+fn runs(stream: &Stream, sender: &Sender) -> Vec<Run> {
+    let mut windows: Vec<(i64, i64)> = stream
+        .packets
+        .iter()
+        .zip(&sender.sent)
+        .map(|(packet, sent)| {
+            let window = packet.arrival.div_euclid(WINDOW);
+            (window, packet.arrival.saturating_sub(*sent))
+        })
+        .collect();
+    windows.sort_unstable();
+    windows.dedup_by_key(|(window, _)| *window);
+    let mut runs: Vec<Run> = Vec::new();
+    let mut last = None;
+    for (window, step) in windows {
+        let jumped = last.is_none_or(|last: i64| last.abs_diff(step) > JUMP);
+        last = Some(step);
+        match runs.last_mut().filter(|_| !jumped) {
+            Some(run) => {
+                run.until = window + 1;
+                run.step = run.step.min(step);
+                run.steps.push((window, step));
+            }
+            None => runs.push(Run {
+                until: window + 1,
+                step,
+                steps: vec![(window, step)],
+            }),
+        }
+    }
+    runs
+}
+
+/// From a sender's clock to the relay's.
+struct Line {
+    /// The step at the sender's moment `origin`.
+    step: i64,
+    origin: i64,
+    /// By how much the step grows, in parts of 10^9.
+    drift: i64,
+}
+
+impl Line {
+    fn through<'a>(runs: impl Iterator<Item = &'a Run>) -> Self {
+        let mut points: Vec<(i64, i64)> = runs.flat_map(|run| run.steps.iter().copied()).collect();
+        points.sort_unstable();
+        points.dedup_by_key(|(window, _)| *window);
+        for (window, _) in &mut points {
+            *window = window.saturating_mul(WINDOW);
+        }
+        let first = points.first().copied().unwrap_or_default();
+        let drift = drift(&points);
+        let level = points.iter().map(|(at, step)| {
+            step.saturating_sub(scale(at.saturating_sub(first.0), drift, 1_000_000_000))
+        });
+        let step = level.min().unwrap_or(0);
+        Self {
+            step,
+            origin: first.0.saturating_sub(step),
+            drift,
+        }
+    }
+
+    fn at(&self, sent: i64) -> i64 {
+        let grown = scale(sent.saturating_sub(self.origin), self.drift, 1_000_000_000);
+        sent.saturating_add(self.step).saturating_add(grown)
+    }
+}
+
+/// The middle one of the slopes between all pairs of (at most 64) points: what a few slow minutes of
+/// the network do to it is little.
+fn drift(points: &[(i64, i64)]) -> i64 {
+    let ends = points.first().zip(points.last());
+    if ends.is_none_or(|(first, last)| last.0.saturating_sub(first.0) < DRIFT_SPAN) {
+        return 0;
+    }
+    let lowest: Vec<(i64, i64)> = points
+        .chunks(points.len().div_ceil(64))
+        .filter_map(|chunk| chunk.iter().min_by_key(|(_, step)| *step).copied())
+        .collect();
+    let mut slopes = Vec::new();
+    for (place, (from, low)) in lowest.iter().enumerate() {
+        for (to, high) in lowest.iter().skip(place + 1) {
+            let (rise, run) = (
+                i128::from(*high) - i128::from(*low),
+                i128::from(*to) - i128::from(*from),
+            );
+            slopes.extend((rise * 1_000_000_000).checked_div(run));
+        }
+    }
+    slopes.sort_unstable();
+    let middle = slopes.get(slopes.len() / 2).copied().unwrap_or(0);
+    if middle.abs() > DRIFT_MAX {
+        return 0;
+    }
+    i64::try_from(middle).unwrap_or(0)
+}
+
+fn ntp(time: u64) -> i64 {
+    let seconds = i64::try_from(time >> 32).unwrap_or(0) - NTP_EPOCH;
+    let micros = ((time & 0xffff_ffff) * 1_000_000) >> 32;
+    seconds * 1_000_000 + i64::try_from(micros).unwrap_or(0)
+}
+
+/// `value` × `by` / `of`.
+fn scale(value: i64, by: i64, of: i64) -> i64 {
+    let wide = (i128::from(value) * i128::from(by)).checked_div(i128::from(of));
+    let bounded = wide
+        .unwrap_or(0)
+        .clamp(i128::from(i64::MIN), i128::from(i64::MAX));
+    i64::try_from(bounded).unwrap_or(0)
+}
