@@ -3,7 +3,7 @@
 import { fill, h, register } from '../lib/h.js';
 import { acknowledge } from './kept.js';
 import { words } from './language.js';
-import { allowSound } from './ring.js';
+import { allowSound } from '../lib/ring.js';
 
 /** @import { Me } from '../lib/wire.js' */
 

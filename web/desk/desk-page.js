@@ -6,11 +6,11 @@ import { Facts } from './facts.js';
 import { actionOf } from './keys.js';
 import { refusal, words } from './language.js';
 import { mineOf, QueueList } from './queue-list.js';
-import { allowSound, ring } from './ring.js';
+import { allowSound, ring } from '../lib/ring.js';
 import { TalkView } from './talk-view.js';
 
 /** @import { Desk } from './desk.js' */
-/** @import { Action } from './keys.js' */
+/** @import { Action, CallAction } from './keys.js' */
 /** @import { Talk } from './talk.js' */
 /** @import { Deed } from './talk-view.js' */
 
@@ -83,8 +83,9 @@ export class DeskPage extends HTMLElement {
     this.toggleAttribute('data-open', desk.selected !== null);
     const calls = (desk.queue?.waiting.length ?? 0) + [...desk.talks.values()].reduce((sum, talk) => sum + talk.unread, 0);
     const waits = desk.queue?.waiting[0];
-    const title = waits ? words.t('title_waiting', { who: waits.visitor || words.t('visitor') }) : words.t('title');
-    document.title = calls > 0 ? `(${words.number(calls)}) ${title}` : title;
+    const rings = desk.ringing;
+    const title = rings ? words.t('title_rings', { who: rings.visitor || words.t('visitor') }) : waits ? words.t('title_waiting', { who: waits.visitor || words.t('visitor') }) : words.t('title');
+    document.title = calls > 0 && !rings ? `(${words.number(calls)}) ${title}` : title;
   }
 
   /** @param {Desk} desk */
@@ -122,8 +123,30 @@ export class DeskPage extends HTMLElement {
       case 'next': return this.#step(1);
       case 'previous': return this.#step(-1);
       case 'help': return void showKeys();
+      case 'call': case 'mute': case 'camera': case 'screen': case 'hold': case 'hang_up': return this.#call(desk, action);
       default: this.#act(action);
     }
+  }
+
+  /**
+   * @param {Desk} desk
+   * @param {CallAction} action
+   */
+  #call(desk, action) {
+    const rings = desk.ringing;
+    const front = desk.selected ? desk.talks.get(desk.selected) : undefined;
+    const active = [...desk.talks.values()].find((talk) => talk.call.active);
+    if (action === 'call') {
+      const talk = rings ?? front;
+      if (!talk || talk.over || active) return;
+      desk.select(talk.session);
+      void talk.call.begin();
+    } else if (action === 'hang_up') {
+      if (active) active.call.hangUp();
+      else rings?.call.decline();
+    } else if (action === 'mute') active?.call.mute();
+    else if (action === 'hold') active?.call.hold();
+    else void active?.call.turn(action === 'camera' ? 'video' : 'screen');
   }
 
   /** @param {number} by */

@@ -99,6 +99,12 @@ export class Desk extends EventTarget {
     return [...this.queue?.waiting ?? [], ...this.queue?.mine ?? []].find((e) => e.session === session) ?? null;
   }
 
+  /** The conversation in which it rings, the one in front before others. */
+  get ringing() {
+    const ringing = [...this.talks.values()].filter((talk) => talk.call.phase === 'ringing');
+    return ringing.find((talk) => talk.session === this.selected) ?? ringing[0] ?? null;
+  }
+
   /** Puts an ended or lost conversation away: from now on there is only its metadata. */
   putAway(/** @type {string} */ session) {
     this.talks.get(session)?.close();
@@ -132,6 +138,7 @@ export class Desk extends EventTarget {
     this.queue = view;
     this.online = true;
     for (const talk of this.talks.values()) {
+      talk.notice = this.entry(talk.session)?.notice ?? talk.notice;
       this.#letGo(talk);
       if (this.#missing(talk)) talk.ask(() => this.#missing(talk));
     }
@@ -148,6 +155,12 @@ export class Desk extends EventTarget {
   take(talk) {
     this.talks.get(talk.session)?.close();
     this.talks.set(talk.session, talk);
+    talk.notice = this.entry(talk.session)?.notice ?? '';
+    talk.call.addEventListener('ring', () => {
+      // One call at a time: who calls is told at once.
+      if ([...this.talks.values()].some((other) => other !== talk && other.call.active)) talk.call.decline('busy');
+      else this.dispatchEvent(new Event('ring'));
+    });
     talk.addEventListener('change', () => {
       this.#letGo(talk);
       this.#changed();

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 
+import callEn from '../lib/call-strings/en.js';
+import panelsEn from '../lib/call-strings/panels/en.js';
 import { Conversation } from '../lib/conversation.js';
 import de from './strings/de.js';
 import en from './strings/en.js';
@@ -23,8 +25,9 @@ test('every string that a page asks for is there, and none is there for nobody',
   const files = (await readdir(folder)).filter((name) => name.endsWith('.js') && !name.endsWith('.test.js'));
   const source = (await Promise.all(files.map((name) => readFile(new URL(name, folder), 'utf8')))).join('\n');
   const quoted = new Set([...source.matchAll(/'(\w+)'/g)].map((match) => match[1]));
-  for (const match of source.matchAll(/words\.t\('(\w+)'/g)) assert.ok(match[1] && match[1] in en, match[1]);
-  const made = /^(refused|sign_in|acknowledge|modality|offer|role|do|event|progress|key|fact|summary)_|_(title|text|empty|long)$/;
+  const all = { ...callEn, ...panelsEn, ...en };
+  for (const match of source.matchAll(/words\.t\('(\w+)'/g)) assert.ok(match[1] && match[1] in all, match[1]);
+  const made = /^(quality|refused|sign_in|acknowledge|modality|offer|role|do|event|progress|key|fact|summary)_|_(title|text|empty|long)$/;
   for (const key of Object.keys(en)) assert.ok(quoted.has(key) || made.test(key), `nobody says ${key}`);
 });
 

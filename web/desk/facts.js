@@ -4,6 +4,7 @@ import { fill, h, register } from '../lib/h.js';
 import { asNoticesSay, inDays, words } from './language.js';
 import { modalities, recordedSign } from './queue-list.js';
 
+/** @import { Verdict } from '../lib/call-quality.js' */
 /** @import { Child } from '../lib/h.js' */
 /** @import { Desk } from './desk.js' */
 /** @import { Talk } from './talk.js' */
@@ -55,6 +56,7 @@ export class Facts extends HTMLElement {
         '–', h('time', { datetime: new Date(last.at).toISOString(), title: words.exact(last.at) }, words.time(last.at)),
         ` · ${words.duration(last.at - first.at)}`]]);
     }
+    if (talk?.quality) facts.push(['fact_call', [quality(talk.quality)]]);
     if (talk) facts.push([over ? 'fact_were' : 'fact_people', [h('ul', null, ...people(talk))]]);
     else if (entry) facts.push(['fact_visitor', [words.t(entry.online ? 'present' : 'away')]]);
     facts.push(['fact_address', [words.t('no_address')]]);
@@ -66,6 +68,15 @@ export class Facts extends HTMLElement {
     this.#shown = now;
     fill(this.#list, list);
   }
+}
+
+/**
+ * How good the call's connection is, and why not better.
+ * @param {Verdict} verdict
+ */
+function quality({ level, why }) {
+  const reasons = why.map(({ key, n }) => words.t(`quality_${key}`, { n })).join(', ');
+  return words.t(`quality_${level}`) + (reasons && `: ${reasons}`);
 }
 
 /**

@@ -1,7 +1,8 @@
 // The desk's keys. A single letter works while no field has the focus; with Alt it works while
 // writing too. People whose speech input types letters can switch them off in the help.
 
-/** @typedef {'accept' | 'reply' | 'next' | 'previous' | 'invite' | 'transfer' | 'end' | 'help'} Action */
+/** @typedef {'call' | 'mute' | 'camera' | 'screen' | 'hold' | 'hang_up'} CallAction */
+/** @typedef {'accept' | 'reply' | 'next' | 'previous' | 'invite' | 'transfer' | 'end' | 'help' | CallAction} Action */
 
 /** @type {ReadonlyArray<readonly [Action, string]>} */
 export const KEYS = [
@@ -12,6 +13,12 @@ export const KEYS = [
   ['invite', 'i'],
   ['transfer', 't'],
   ['end', 'e'],
+  ['call', 'c'],
+  ['mute', 'm'],
+  ['camera', 'v'],
+  ['screen', 's'],
+  ['hold', 'o'],
+  ['hang_up', 'h'],
   ['help', '?'],
 ];
 

@@ -1,5 +1,6 @@
 // What was said, in order, and how far one's own messages have come.
 
+import { callLine } from '../lib/call-state.js';
 import { fill, h, icon, register } from '../lib/h.js';
 import { keyed, say } from './keyed.js';
 import { refusal, words } from './language.js';
@@ -53,7 +54,8 @@ export class TalkLog extends HTMLElement {
       fill(this.#items);
       fill(this.#pending);
     }
-    const items = conversation.items.map((item, i, all) => ({ item, before: all[i - 1] ?? null, after: all[i + 1] ?? null, conversation }));
+    const shown = conversation.items.filter((item) => !item.what || callLine(words, item.what, ' '));
+    const items = shown.map((item, i, all) => ({ item, before: all[i - 1] ?? null, after: all[i + 1] ?? null, conversation }));
     keyed(this.#items, items, ({ item }) => String(item.n), () => new Line());
     keyed(this.#pending, conversation.pending.map((pending) => ({ pending, talk })),
       ({ pending }) => String(pending.cid), () => new PendingLine());
@@ -107,7 +109,8 @@ class Line extends HTMLElement {
     say(this.#name, name);
     // A name that runs the other way turns neither the sentence nor the time around.
     this.#text.dir = said ? 'auto' : '';
-    say(this.#text, said ? item.text ?? '' : words.t(eventKey(item, mine), { who: `\u2068${name}\u2069` }));
+    const who = `\u2068${item.what && mine ? words.t('you') : name}\u2069`;
+    say(this.#text, said ? item.text ?? '' : item.what ? callLine(words, item.what, who) : words.t(eventKey(item, mine), { who }));
     say(this.#time, words.time(item.at));
     this.#time.dateTime = new Date(item.at).toISOString();
     this.#time.title = words.exact(item.at);

@@ -1,13 +1,14 @@
 // The middle column: the conversation in front, or what will appear there.
 
+import { CallStage, ICONS as CALL_ICONS } from '../lib/call-stage.js';
 import { fill, h, icon, register } from '../lib/h.js';
 import { Composer } from './composer.js';
 import { say } from './keyed.js';
-import { refusal, words } from './language.js';
+import { asNoticesSay, refusal, words } from './language.js';
 import { modalities, recordedSign } from './queue-list.js';
 import { TalkLog } from './talk-log.js';
 
-/** @import { QueueEntry } from '../lib/wire.js' */
+/** @import { Kind, QueueEntry } from '../lib/wire.js' */
 /** @import { Desk } from './desk.js' */
 /** @import { Talk } from './talk.js' */
 
@@ -18,6 +19,8 @@ const ICONS = {
   facts: 'M12 16v-5M12 8h.01M21 12a9 9 0 1 1-18 0 9 9 0 0 1 18 0',
   invite: 'M15 20c0-3-3-5-6-5s-6 2-6 5M9 11a4 4 0 1 0 0-8 4 4 0 0 0 0 8M19 8v6M22 11h-6',
   transfer: 'M17 3l4 4-4 4M21 7H9M7 21l-4-4 4-4M3 17h12',
+  call: CALL_ICONS.phone,
+  call_video: CALL_ICONS.cam,
   leave: 'M9 21H5a2 2 0 0 1-2-2V5a2 2 0 0 1 2-2h4M16 17l5-5-5-5M21 12H9',
 };
 
@@ -26,9 +29,14 @@ export class TalkView extends HTMLElement {
   #sign = h('span');
   #away = h('span', { class: 'small soft' });
   #buttons;
+  #doors;
   #header;
   // Whoever was writing when the field went stands here, where a letter is no key.
   #notice = h('div', { class: 'notice', role: 'status', tabindex: '-1', 'data-quiet': '' });
+  /** Every conversation's call, of which one is shown; what is heard of the others goes on. */
+  #calls = h('div', { class: 'calls' });
+  /** @type {Map<Talk, HTMLElement>} */
+  #stages = new Map();
   #log = new TalkLog(() => this.#see());
   #composer = new Composer();
   #other = h('div', { class: 'place' });
@@ -44,14 +52,18 @@ export class TalkView extends HTMLElement {
     const tool = (/** @type {Exclude<Deed, 'end'>} */ deed) => h('button', {
       class: `plain icon ${deed}`, 'aria-label': words.t(`do_${deed}`), title: words.t(`do_${deed}`), onclick: () => act(deed),
     }, icon(ICONS[deed]));
+    const ring = (/** @type {'call' | 'call_video'} */ key, /** @type {Kind[]} */ kinds) => h('button', {
+      class: `plain icon ${key}`, 'aria-label': words.t(key), title: words.t(key), onclick: () => this.#talk?.call.begin(kinds),
+    }, icon(ICONS[key]));
+    this.#doors = { audio: ring('call', ['audio']), video: ring('call_video', ['audio', 'video']) };
     this.#buttons = {
       invite: tool('invite'), transfer: tool('transfer'), leave: tool('leave'),
       end: h('button', { class: 'stop', onclick: () => act('end') }, words.t('do_end')),
     };
     this.#header = h('header', null, tool('back'),
       h('div', { class: 'heading' }, this.#title, h('p', null, this.#sign, this.#away)),
-      h('div', { class: 'tools' }, ...Object.values(this.#buttons)), tool('facts'));
-    fill(this, this.#header, this.#notice, this.#log, this.#composer, this.#other);
+      h('div', { class: 'tools' }, ...Object.values(this.#doors), ...Object.values(this.#buttons)), tool('facts'));
+    fill(this, this.#header, this.#notice, this.#calls, this.#log, this.#composer, this.#other);
     for (const event of ['focus', 'visibilitychange']) window.addEventListener(event, () => this.#see(), true);
   }
 
@@ -71,6 +83,7 @@ export class TalkView extends HTMLElement {
     this.#composer.hidden = !talk || talk.over || talk.lost;
     this.#other.hidden = Boolean(talk);
     if (talk || entry) this.#head(talk, entry);
+    this.#stand(desk, talk);
     if (talk) {
       this.#notify(talk);
       this.#log.show(talk);
@@ -79,6 +92,30 @@ export class TalkView extends HTMLElement {
       this.#see();
     } else {
       this.#elsewhere(entry);
+    }
+  }
+
+  /**
+   * Shows the call of the conversation in front.
+   * @param {Desk} desk
+   * @param {Talk | null} front
+   */
+  #stand(desk, front) {
+    // Of a conversation that is over, nothing that names anybody stays.
+    const talks = [...desk.talks.values()].filter((talk) => !talk.over);
+    for (const [talk, stage] of this.#stages) {
+      if (talks.includes(talk)) continue;
+      stage.remove();
+      this.#stages.delete(talk);
+    }
+    for (const talk of talks) {
+      let stage = this.#stages.get(talk);
+      if (!stage && talk.conversation.calls) {
+        stage = h('div', null, new CallStage(talk.call, words, async () => ({ ...await import('../lib/call-panels.js'), about: () => about(desk, talk) })));
+        this.#stages.set(talk, stage);
+        this.#calls.append(stage);
+      }
+      if (stage) stage.hidden = talk !== front;
     }
   }
 
@@ -93,6 +130,12 @@ export class TalkView extends HTMLElement {
     const online = talk?.connection.state === 'open' ? visitor?.online : this.#desk?.online ? entry?.online : undefined;
     say(this.#away, talk?.over || online === undefined ? '' : words.t(online ? 'present' : 'away'));
     const open = talk?.connection.state === 'open' && !talk.over;
+    const busy = [...this.#desk?.talks.values() ?? []].some((other) => other.call.active);
+    for (const [kind, button] of Object.entries(this.#doors)) {
+      const offered = talk?.conversation.offered.includes('audio') && talk.conversation.offered.includes(/** @type {Kind} */ (kind));
+      button.hidden = !talk || talk.over || talk.lost || !offered || busy || talk.call.phase !== 'none';
+      button.disabled = !open;
+    }
     for (const [deed, button] of Object.entries(this.#buttons)) {
       button.hidden = !talk || talk.over || talk.lost || (deed === 'leave' && talk.conversation.agents.length < 2);
       button.disabled = !open;
@@ -174,6 +217,18 @@ export class TalkView extends HTMLElement {
     if (!talk || !this.isConnected) return;
     if (this.#log.atEnd && document.visibilityState === 'visible' && document.hasFocus()) talk.seen();
   }
+}
+
+/**
+ * What an agent is told of the record before agreeing to more of it.
+ * @param {Desk} desk
+ * @param {Talk} talk
+ */
+function about(desk, talk) {
+  const entry = desk.entry(talk.session);
+  const kept = entry && words.t('kept_for', { min: asNoticesSay(entry.minimum_days), max: asNoticesSay(entry.maximum_days) });
+  return [h('p', null, words.t('recorded_call')),
+    h('p', { class: 'small soft' }, kept, kept && ' · ', words.t('fact_notice'), ' ', h('code', { title: talk.notice }, talk.notice.slice(0, 12)))];
 }
 
 /**

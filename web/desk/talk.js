@@ -1,9 +1,12 @@
 // One of the agent's conversations: its connection, what was read of it, and its way back.
 
+import { judge, sample } from '../lib/call-quality.js';
+import { Call } from '../lib/call.js';
 import { Connection } from '../lib/connection.js';
 import { forget, keep } from './kept.js';
 import { words } from './language.js';
 
+/** @import { Sample, Verdict } from '../lib/call-quality.js' */
 /** @import { Pending } from '../lib/model.js' */
 /** @import { KeyPair } from '../lib/seal.js' */
 /** @import { AcceptResponse } from '../lib/wire.js' */
@@ -11,11 +14,18 @@ import { words } from './language.js';
 
 /** So long a session may be missing from the list before the relay is asked: it may only just begin. */
 const ASK_AFTER = 1_000;
+/** How often a call's connection is judged, in milliseconds. */
+const JUDGE = 3_000;
 
 /** Emits `change` where anything is to be drawn anew, `over` once when the agent's part has ended. */
 export class Talk extends EventTarget {
   session;
   connection;
+  call;
+  /** Hash of the notice that this conversation is under. */
+  notice = '';
+  /** @type {Verdict | null} how good the call's connection is */
+  quality = null;
   /** @type {string} what stands in the field and is not sent */
   draft = '';
   /** Whether the agent has left, or handed the session on. */
@@ -30,6 +40,10 @@ export class Talk extends EventTarget {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #asking;
   #way;
+  /** @type {Sample | null} */
+  #before = null;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #judging;
 
   /**
    * @param {AcceptResponse} answer
@@ -57,6 +71,11 @@ export class Talk extends EventTarget {
     this.session = way.session;
     this.#way = way;
     this.connection = connection;
+    this.call = new Call(connection, () => this.notice);
+    this.call.addEventListener('change', () => {
+      this.#watch();
+      this.dispatchEvent(new Event('change'));
+    });
     connection.addEventListener('change', () => this.#changed());
     connection.addEventListener('keep', () => this.#keep());
     connection.start();
@@ -126,6 +145,8 @@ export class Talk extends EventTarget {
     if (this.lost) return words.t('summary_lost');
     if (connection.state === 'retrying') return words.t('summary_retrying');
     if (connection.state === 'connecting') return words.t('loading');
+    if (this.call.phase === 'ringing') return words.t('incoming', { who: conversation.nameOf(conversation.call?.by ?? null) || words.t('visitor') });
+    if (this.call.active) return words.t('in_call');
     const said = conversation.items.findLast((item) => item.kind === 'said');
     if (!said) return words.t('summary_nothing');
     return said.participant === conversation.me ? words.t('summary_mine', { text: said.text ?? '' }) : said.text ?? '';
@@ -144,6 +165,8 @@ export class Talk extends EventTarget {
 
   close() {
     clearTimeout(this.#asking);
+    this.call.close();
+    this.#watch();
     this.connection.close();
   }
 
@@ -164,6 +187,26 @@ export class Talk extends EventTarget {
     conversation.typing.clear();
     conversation.items = conversation.items.filter((item) => item.kind !== 'said');
     for (const known of [...conversation.items, ...conversation.people.values()]) if (known.role === 'visitor') known.name = '';
+  }
+
+  /** Judges the call's connection while there is one. */
+  #watch() {
+    if (!this.call.peer) {
+      clearInterval(this.#judging);
+      this.#judging = undefined;
+      this.#before = this.quality = null;
+    } else {
+      this.#judging ??= setInterval(() => void this.#judge(), JUDGE);
+    }
+  }
+
+  async #judge() {
+    const report = await this.call.peer?.statistics().catch(() => null);
+    if (!report) return;
+    const now = sample(report.values());
+    this.quality = judge(this.#before, now);
+    this.#before = now;
+    this.dispatchEvent(new Event('change'));
   }
 
   #keep() {

@@ -15,7 +15,8 @@ const TYPING_FADES = 6_000;
 
 /**
  * Emits `change` (anything to draw anew), `item` (something new by another), `refused` (an error
- * that is not about one message), `keep` (what {@link Connection.saved} gives has changed).
+ * that is not about one message), `keep` (what {@link Connection.saved} gives has changed), `frame`
+ * (any frame, once it is taken in).
  */
 export class Connection extends EventTarget {
   conversation = new Conversation();
@@ -148,8 +149,8 @@ export class Connection extends EventTarget {
   }
 
   /**
-   * Sends a command that needs no number: to invite, transfer, leave or end. False where there is no socket.
-   * @param {Extract<ClientMessage, { t: 'invite' | 'transfer' | 'leave' | 'end' }>} command
+   * Sends a command that needs no number. False where there is no socket.
+   * @param {Exclude<ClientMessage, { t: 'say' | 'typing' | 'mark' }>} command
    */
   command(command) {
     if (this.state === 'open') this.#transmit(command);
@@ -220,6 +221,7 @@ export class Connection extends EventTarget {
       this.#refused(frame);
     }
     if (item && live && item.participant !== conversation.me) this.dispatchEvent(new CustomEvent('item', { detail: item }));
+    this.dispatchEvent(new CustomEvent('frame', { detail: frame }));
     if (frame.t !== 'typing' && frame.t !== 'marks' && frame.t !== 'presence') this.#kept();
     this.#changed();
     this.#flush();

@@ -2,7 +2,7 @@
 
 /** @typedef {import('./model.js').Item} Item */
 /** @typedef {import('./model.js').Pending} Pending */
-/** @import { ChatEvent, Limits, Modality, Person, SealedAt, ServerMessage } from './wire.js' */
+/** @import { CallOver, CallView, ChatEvent, Limits, Modality, Person, SealedAt, ServerMessage } from './wire.js' */
 
 export class Conversation {
   tenant = '';
@@ -14,8 +14,14 @@ export class Conversation {
   /** This participant. */
   me = '';
   name = '';
-  /** @type {Modality[]} */
+  /** @type {Modality[]} what this participant has agreed to */
   modalities = [];
+  /** @type {Modality[]} what may be agreed to here */
+  offered = [];
+  /** @type {CallView | null} the call that runs */
+  call = null;
+  /** @type {CallOver | null} how the last one ended, where it has just ended */
+  callOver = null;
   /** @type {Limits} */
   limits = { text_bytes: 4000, per_minute: 60, unacknowledged: 8, unanswered: 20 };
   /** @type {Map<string, Person>} */
@@ -57,6 +63,9 @@ export class Conversation {
         for (const key of /** @type {const} */ (['tenant', 'session', 'name', 'modalities', 'limits', 'answered'])) {
           Object.assign(this, { [key]: frame[key] });
         }
+        this.offered = frame.offered ?? [];
+        // Whoever comes back is told of the call anew, if there is one.
+        this.call = null;
         this.recording = frame.recording;
         this.unrecorded = !frame.recording;
         this.me = frame.participant;
@@ -106,7 +115,17 @@ export class Conversation {
       case 'waiting':
         this.waiting = { since: frame.since, ahead: frame.ahead };
         return null;
+      case 'noted':
+        return this.#place({ kind: 'noted', n: frame.n, at: frame.at, participant: frame.participant, what: frame.what });
+      case 'call':
+        this.call = frame.call;
+        this.callOver = frame.over;
+        return null;
+      case 'agreed':
+        this.modalities = frame.modalities;
+        return null;
       case 'ended':
+        this.call = null;
         this.#end(frame);
         return this.#place({ kind: 'ended', n: frame.n, at: frame.at, participant: frame.by });
       default:
@@ -140,6 +159,8 @@ export class Conversation {
         return this.#place({ kind: 'left', n, at, participant: owner, reason: event.reason });
       case 'asked':
         return this.#place({ kind: 'asked', n, at, participant: owner, handover: event.handover });
+      case 'noted':
+        return this.#place({ kind: 'noted', n, at, participant: owner, what: event.what });
       default:
         this.ended ??= { at, by: owner, keep_min: null, keep_max: null };
         return this.#place({ kind: 'ended', n, at, participant: owner });
@@ -163,6 +184,11 @@ export class Conversation {
     const others = [...this.people.values()].filter((p) => p.participant !== this.me);
     if (others.some((p) => p.read >= item.n)) return 'read';
     return others.some((p) => p.delivered >= item.n) ? 'delivered' : 'kept';
+  }
+
+  /** Whether this page has anything of calls to show. */
+  get calls() {
+    return this.offered.some((m) => m !== 'chat') || this.items.some((item) => item.what);
   }
 
   /** Agents who are in the session now. */

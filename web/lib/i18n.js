@@ -26,6 +26,11 @@ export class Words {
     this.#plural = new Intl.PluralRules(language);
   }
 
+  /** @param {Strings} strings further ones */
+  learn(strings) {
+    Object.assign(this.#strings, strings);
+  }
+
   /** `rtl` where the language is written from right to left. */
   get direction() {
     return direction(this.language);

@@ -1,11 +1,11 @@
 // The shapes that conversation.js and connection.js speak of. Types only.
 
 import type { KeyPair } from './seal.js';
-import type { ErrorCode, LeaveReason, Role, SealedAt } from './wire.js';
+import type { CallEvent, ErrorCode, LeaveReason, Role, SealedAt } from './wire.js';
 
 /** Something that happened and has its place in the conversation. */
 export interface Item {
-  kind: 'joined' | 'said' | 'left' | 'asked' | 'ended';
+  kind: 'joined' | 'said' | 'left' | 'asked' | 'noted' | 'ended';
   /** Place, counted from 1. */
   n: number;
   /** Server time. */
@@ -17,6 +17,8 @@ export interface Item {
   role?: Role;
   reason?: LeaveReason;
   handover?: boolean;
+  /** What happened in or about a call. */
+  what?: CallEvent;
   /** Of one's own messages: where each stands in the record. */
   sealed?: SealedAt | null;
 }

@@ -14,7 +14,8 @@ export type ErrorCode =
   | 'notice_outdated' | 'recording_required' | 'rate_limited' | 'flooding' | 'too_many_unacknowledged'
   | 'too_many_unanswered' | 'text_empty' | 'text_too_long' | 'name_refused' | 'out_of_order' | 'not_permitted'
   | 'not_found' | 'session_ended' | 'already_taken' | 'recording_unavailable' | 'overloaded' | 'sdp_refused'
-  | 'codec_missing' | 'media_unavailable' | 'slow_client' | 'shutting_down' | 'sign_in_required' | 'sign_in_failed' | 'internal';
+  | 'codec_missing' | 'media_unavailable' | 'agreement_needed' | 'call_missing' | 'nobody_there' | 'slow_client'
+  | 'shutting_down' | 'sign_in_required' | 'sign_in_failed' | 'internal';
 
 export interface ErrorBody { type: string; title: string; status: number; code: ErrorCode }
 
@@ -67,6 +68,32 @@ export interface SealedAt { track: number; epoch: number; seq: number; head: str
 export interface KeyWrap { track: number; epoch: number; wrap: string }
 export interface SealedPart { track: number; epoch: number; step: number; seq: number; prev: string; data: string }
 
+// Calls: offers and answers are SDP, and the client always offers
+
+/** What is sent in a call: sound, the camera's picture, the screen's. */
+export type Kind = 'audio' | 'video' | 'screen';
+export type Standing =
+  | 'ringing' | 'in' | 'away' | 'declined' | 'busy' | 'no_answer' | 'no_permission' | 'no_device' | 'left';
+export type SourceState = 'live' | 'muted' | 'held' | 'unagreed';
+export type Refusal = 'declined' | 'busy' | 'no_permission' | 'no_device';
+export type OverReason =
+  | 'hung_up' | 'declined' | 'busy' | 'no_answer' | 'no_permission' | 'no_device' | 'gone' | 'withdrawn'
+  | 'recording_unavailable' | 'media_unavailable' | 'session_ended';
+export interface CallSource { kind: Kind; track: number; state: SourceState }
+export interface CallPerson { participant: string; standing: Standing; held: boolean; sources: CallSource[] }
+export interface CallView { since: number; by: string; people: CallPerson[] }
+export interface CallOver { reason: OverReason; by: string | null; lasted_ms: number }
+export interface SendSlot { mid: string; kind: Kind }
+export interface TakeSlot { mid: string; participant: string; kind: Kind }
+export type CallEvent =
+  | { k: 'agreed' | 'withdrew'; modality: Modality }
+  | { k: 'rang' | 'joined_call' | 'left_call' }
+  | { k: 'declined'; reason: Refusal }
+  | { k: 'added' | 'removed'; kind: Kind }
+  | { k: 'muted'; kind: Kind; on: boolean }
+  | { k: 'held'; on: boolean }
+  | { k: 'call_over'; reason: OverReason; lasted_ms: number };
+
 export type Hello =
   | { t: 'join'; site: string; token: string; name?: string }
   | { t: 'resume'; site: string; token: string; name: string; have: number };
@@ -78,12 +105,22 @@ export type ClientMessage =
   | { t: 'invite'; to: string }
   | { t: 'transfer'; to: string | null }
   | { t: 'leave' }
-  | { t: 'end' };
+  | { t: 'end' }
+  | CallMessage;
+export type CallMessage =
+  | { t: 'agree'; modality: Modality; notice: string }
+  | { t: 'withdraw'; modality: Modality }
+  | { t: 'call'; again: boolean }
+  | { t: 'decline'; reason: Refusal }
+  | { t: 'hang_up' }
+  | { t: 'offer'; sdp: string; sends: SendSlot[]; takes: TakeSlot[] }
+  | { t: 'mute'; kind: Kind; on: boolean }
+  | { t: 'hold'; on: boolean };
 
 export interface Welcome {
   t: 'welcome'; tenant: string; session: string; recording: string | null; participant: string; name: string;
-  track: number; resume: string; modalities: Modality[]; people: Person[]; last: number; limits: Limits;
-  answered: boolean; now: number;
+  track: number; resume: string; modalities: Modality[]; offered?: Modality[]; people: Person[]; last: number;
+  limits: Limits;  answered: boolean; now: number;
 }
 export type ServerMessage =
   | Welcome
@@ -98,6 +135,10 @@ export type ServerMessage =
   | { t: 'typing'; participant: string; on: boolean }
   | { t: 'waiting'; since: number; ahead: number }
   | { t: 'ended'; n: number; at: number; by: string | null; keep_min: number | null; keep_max: number | null }
+  | { t: 'call'; call: CallView | null; over: CallOver | null }
+  | { t: 'answer'; sdp: string }
+  | { t: 'noted'; n: number; at: number; participant: string; what: CallEvent }
+  | { t: 'agreed'; modalities: Modality[]; receipt: Envelope | null }
   | { t: 'error'; code: ErrorCode; message: string; cid?: number; retry_ms?: number };
 
 /** The plaintext of a chat part. */
@@ -106,4 +147,5 @@ export type ChatEvent =
   | { e: 'said'; n: number; at: number; cid: number; text: string }
   | { e: 'left'; n: number; at: number; reason: LeaveReason }
   | { e: 'asked'; n: number; at: number; to: string | null; handover: boolean }
+  | { e: 'noted'; n: number; at: number; what: CallEvent }
   | { e: 'ended'; n: number; at: number };

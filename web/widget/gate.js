@@ -8,6 +8,7 @@ import { claim, makeSecret } from '../lib/receipt.js';
 import { exportKeyPair, makeKeyPair } from '../lib/seal.js';
 import { header } from './page.js';
 
+/** @import { Words } from '../lib/i18n.js' */
 /** @import { ConsentRequest, ConsentResponse, GateView, Modality, Notice } from '../lib/wire.js' */
 /** @import { Page } from './page.js' */
 
@@ -106,7 +107,7 @@ export class Gate extends HTMLElement {
             this.#unrecorded = event.target.checked;
             update();
           } }), words.t('unrecorded')),
-        this.#details(view, notice, spoken),
+        details(words, view.notice, notice),
         this.#error,
         agree,
         decline && h('a', { class: 'button', href: decline, target: '_top', rel: 'noreferrer' }, words.t('decline'))));
@@ -135,32 +136,6 @@ export class Gate extends HTMLElement {
     const current = chooseLanguage([notice.language], view.languages);
     return h('select', { 'aria-label': words.t('language'), onchange: (/** @type {any} */ event) => this.#load(event.target.value) },
       ...view.languages.map((tag) => h('option', { value: tag, lang: tag, selected: tag === current }, words.languageName(tag))));
-  }
-
-  /**
-   * @param {GateView} view
-   * @param {Notice} notice
-   * @param {{ lang: string, dir: string }} spoken
-   */
-  #details(view, notice, spoken) {
-    const { words } = this.#page;
-    const policy = webAddress(notice.policy_url);
-    /** @type {(title: string, ...text: string[]) => Node[]} */
-    const part = (title, ...text) => [h('h2', null, words.t(title)), ...text.map((line) => h('p', spoken, line))];
-    return h('details', null, h('summary', null, words.t('details')),
-      ...part('who', notice.controller), h('p', null, words.t('ask', { contact: notice.contact })),
-      ...part('why'), h('ul', null, ...notice.purposes.map((purpose) => h('li', null, h('p', spoken, purpose.text),
-        h('p', { class: 'soft' }, purpose.modalities.map((m) => words.t(m)).join(', '), ': ', words.t(purpose.basis)),
-        purpose.source ? h('p', { class: 'soft', ...spoken }, purpose.source) : null))),
-      ...part('receivers', ...notice.recipients),
-      ...part('transfers', ...notice.transfers), notice.transfers.length ? null : h('p', null, words.t('no_transfers')),
-      ...part('how_long', notice.retention_text), h('p', null, words.t('kept_days', {
-        min: notice.recording.minimum_days, n: notice.recording.maximum_days })),
-      ...part('rights'), h('ul', spoken, ...notice.rights.map((right) => h('li', null, right))),
-      ...part('complain', notice.authority),
-      ...part('must', notice.obligation),
-      policy && h('p', null, h('a', { href: policy, target: '_blank', rel: 'noopener noreferrer' }, words.t('policy'))),
-      h('p', { class: 'soft' }, words.t('version', { version: notice.version, hash: view.notice })));
   }
 
   /**
@@ -205,6 +180,33 @@ export class Gate extends HTMLElement {
     this.#name = names[Math.floor(Math.random() * names.length)] ?? '';
     return this.#name;
   }
+}
+
+/**
+ * The rest of a notice, one tap away.
+ * @param {Words} words
+ * @param {string} hash
+ * @param {Notice} notice
+ */
+export function details(words, hash, notice) {
+  const spoken = { lang: notice.language, dir: direction(notice.language) };
+  const policy = webAddress(notice.policy_url);
+  /** @type {(title: string, ...text: string[]) => Node[]} */
+  const part = (title, ...text) => [h('h2', null, words.t(title)), ...text.map((line) => h('p', spoken, line))];
+  return h('details', null, h('summary', null, words.t('details')),
+    ...part('who', notice.controller), h('p', null, words.t('ask', { contact: notice.contact })),
+    ...part('why'), h('ul', null, ...notice.purposes.map((purpose) => h('li', null, h('p', spoken, purpose.text),
+      h('p', { class: 'soft' }, purpose.modalities.map((m) => words.t(m)).join(', '), ': ', words.t(purpose.basis)),
+      purpose.source ? h('p', { class: 'soft', ...spoken }, purpose.source) : null))),
+    ...part('receivers', ...notice.recipients),
+    ...part('transfers', ...notice.transfers), notice.transfers.length ? null : h('p', null, words.t('no_transfers')),
+    ...part('how_long', notice.retention_text), h('p', null, words.t('kept_days', {
+      min: notice.recording.minimum_days, n: notice.recording.maximum_days })),
+    ...part('rights'), h('ul', spoken, ...notice.rights.map((right) => h('li', null, right))),
+    ...part('complain', notice.authority),
+    ...part('must', notice.obligation),
+    policy && h('p', null, h('a', { href: policy, target: '_blank', rel: 'noopener noreferrer' }, words.t('policy'))),
+    h('p', { class: 'soft' }, words.t('version', { version: notice.version, hash })));
 }
 
 /**

@@ -123,7 +123,7 @@
       text.textContent = words.opening;
       panel.append(cover);
       frame = /** @type {HTMLIFrameElement} */ (make('iframe', { title: words.talk, referrerpolicy: 'no-referrer',
-        allow: 'clipboard-write', src: `${base}/frame/${encodeURIComponent(site)}#lang=${encodeURIComponent(lang)}` }));
+        allow: 'camera; microphone; display-capture; autoplay; fullscreen; clipboard-write', src: `${base}/frame/${encodeURIComponent(site)}#lang=${encodeURIComponent(lang)}` }));
       frame.style.visibility = 'hidden';
       panel.append(frame);
       failing = setTimeout(() => { text.textContent = words.failed; }, 10_000);

@@ -6,6 +6,7 @@ import { fill, h, register } from '../lib/h.js';
 /** @import { Conversation } from '../lib/conversation.js' */
 /** @import { Words } from '../lib/i18n.js' */
 /** @import { Item, Pending } from '../lib/model.js' */
+/** @import { CallEvent } from '../lib/wire.js' */
 
 const NEAR = 48;
 
@@ -90,6 +91,7 @@ export class Log extends HTMLElement {
       const next = conversation.items[i + 1];
       const previous = conversation.items[i - 1];
       const name = Log.line(this.#words, conversation, item);
+      if (!name) return;
       if (item.kind !== 'said') return row(`n${item.n}`, name, () => this.#event(item, name));
       const mine = item.participant === conversation.me;
       const progress = mine ? conversation.progress(item) : '';
@@ -114,15 +116,22 @@ export class Log extends HTMLElement {
   }
 
   /**
+   * What happened in a call; nothing until its words are there.
+   * @type {(words: Words, what: CallEvent, who: string) => string}
+   */
+  static noted = () => '';
+
+  /**
    * What happened, or who said it.
    * @param {Words} words
    * @param {Conversation} conversation
    * @param {Item} item
    */
-  static line(words, conversation, { kind, participant, name, reason, handover }) {
+  static line(words, conversation, { kind, participant, name, reason, handover, what }) {
     const mine = participant === conversation.me;
     const who = mine ? words.t('you') : name || conversation.nameOf(participant)
       || words.t(conversation.people.get(participant ?? '')?.role === 'visitor' ? 'visitor' : 'someone');
+    if (what) return Log.noted(words, what, who);
     if (kind === 'said') return who;
     if (kind === 'ended') return words.t(!participant ? 'ended' : mine ? 'you_ended' : 'ended_by', { name: who });
     if (kind === 'asked') return words.t(handover ? 'handover' : 'asked', { name: who });

@@ -43,10 +43,19 @@ export class Page {
   /** @param {string} language */
   async speak(language) {
     const ours = chooseLanguage([language], LANGUAGES);
-    const { default: strings } = await import(`./strings/${ours}.js`);
-    this.words = new Words(ours, strings);
+    const words = new Words(ours);
+    await this.learn('./strings', words);
+    this.words = words;
     document.documentElement.lang = ours;
     document.documentElement.dir = this.words.direction;
+  }
+
+  /**
+   * Takes in the words of what is loaded later.
+   * @param {string} folder that has a file for each language
+   */
+  async learn(folder, words = this.words) {
+    words.learn((await import(`${folder}/${words.language}.js`)).default);
   }
 
   /**

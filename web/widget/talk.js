@@ -22,6 +22,10 @@ export class Talk extends HTMLElement {
   #log;
   #composer;
   #top = h('div');
+  /** Where a call is begun, and where it stands. */
+  #door = h('span', { class: 'door' });
+  #stage = h('div');
+  #calls = false;
   #banner = h('div', { class: 'banner', role: 'alert', hidden: true });
   #since = h('p');
   #ahead = h('p');
@@ -53,7 +57,7 @@ export class Talk extends HTMLElement {
     const connection = this.#connection;
     this.role = 'main';
     connection.conversation.ended = this.#kept.ended;
-    fill(this, this.#top, this.#banner, this.#log, this.#foot, this.#say);
+    fill(this, this.#top, this.#banner, this.#stage, this.#log, this.#foot, this.#say);
     // Frames come in bursts, and a hidden frame is given no animation frames.
     let due = false;
     connection.addEventListener('change', () => {
@@ -78,6 +82,11 @@ export class Talk extends HTMLElement {
   }
 
   #draw() {
+    if (!this.#calls && this.#connection.conversation.calls) {
+      this.#calls = true;
+      import('./call.js').then(({ attach }) => attach(this.#page, this.#kept, this.#connection, this.#door, this.#stage),
+        () => { this.#calls = false; });
+    }
     this.#drawTop();
     this.#drawFoot();
     this.#drawBanner();
@@ -119,7 +128,7 @@ export class Talk extends HTMLElement {
     } }, words.t(what))));
     fill(this.#top, header(this.#page, this.#kept.client,
       live && h('span', { class: recording ? 'recorded' : 'small soft' }, words.t(recording ? 'recorded' : 'not_recorded')),
-      live && h('button', { class: 'plain icon', type: 'button', popovertarget: 'menu', 'aria-label': name, title: name },
+      this.#door, live && h('button', { class: 'plain icon', type: 'button', popovertarget: 'menu', 'aria-label': name, title: name },
         icon('M4 12h2M11 12h2M18 12h2'))), menu);
   }
 
@@ -147,7 +156,7 @@ export class Talk extends HTMLElement {
     const kind = conversation.ended ? 'ended' : state === 'closed' ? `e_${code}` : '';
     if (!this.#is('foot', kind)) return;
     if (!kind) return fill(this.#foot, this.#composer);
-    import('./ended.js').then(({ Ended, closed }) => {
+    this.#ending().then(({ Ended, closed }) => {
       const over = () => this.#startOver();
       if (this.#shows.foot === kind) fill(this.#foot, kind === 'ended' ? new Ended(this.#page, this.#kept, conversation, over)
         : closed(this.#page, this.#kept, this.#connection, this.#still(), over, this.#contact()));
@@ -212,10 +221,16 @@ export class Talk extends HTMLElement {
 
   /** @param {string} what */
   async #save(what) {
-    const { saveCopy, saveReceipt } = await import('./ended.js');
+    const { saveCopy, saveReceipt } = await this.#ending();
     const { conversation } = this.#connection;
     if (what === 'copy') saveCopy(this.#page.words, this.#kept, conversation);
     else saveReceipt(this.#kept, conversation);
+  }
+
+  /** What is there for the end, and its words. */
+  async #ending() {
+    await this.#page.learn('./strings/ended');
+    return import('./ended.js');
   }
 
   #startOver() {

@@ -12,7 +12,7 @@ use super::assets;
 use super::caller::Caller;
 use super::extract::Id;
 use super::front::Front;
-use super::headers::{Framing, page_policy};
+use super::headers::{Framing, PERMISSIONS, page_policy};
 use super::problem::Problem;
 
 /// `GET /frame/{site}`: only pages of the site's own origins may show it.
@@ -32,6 +32,7 @@ pub(super) async fn widget(
     );
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    headers.insert("permissions-policy", PERMISSIONS);
     headers.insert(
         "cross-origin-resource-policy",
         HeaderValue::from_static("cross-origin"),
@@ -46,8 +47,8 @@ pub(super) async fn desk(
 ) -> Result<Response, Problem> {
     let mut response = assets::page("desk/index.html", &request)?;
     let policy = page_policy(&front.config.listen.desk_origin, &Framing::Nobody);
-    response
-        .headers_mut()
-        .insert(header::CONTENT_SECURITY_POLICY, policy);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    headers.insert("permissions-policy", PERMISSIONS);
     Ok(response)
 }

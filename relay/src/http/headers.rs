@@ -39,6 +39,12 @@ pub(super) fn page_policy(own: &Origin, framing: &Framing<'_>) -> HeaderValue {
     ))
 }
 
+/// What a page of ours may ask a person for: what calls need, for itself alone.
+pub(super) const PERMISSIONS: HeaderValue = HeaderValue::from_static(
+    "camera=(self), microphone=(self), display-capture=(self), autoplay=(self), fullscreen=(self), \
+     geolocation=(), browsing-topics=()",
+);
+
 /// For a year this host is reached over TLS alone; what other hosts do is for their owner to say.
 const TLS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
@@ -59,7 +65,7 @@ pub(super) fn harden(headers: &mut HeaderMap, tls: bool) {
         ),
         (
             header::HeaderName::from_static("permissions-policy"),
-            "geolocation=(), camera=(), microphone=(), browsing-topics=()",
+            "geolocation=(), camera=(), microphone=(), display-capture=(), browsing-topics=()",
         ),
     ];
     // Said only where this process itself speaks TLS: a proxy that does says it for itself.

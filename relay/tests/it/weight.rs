@@ -12,6 +12,8 @@ use crate::world::{Relay, WIDGET, World};
 const LAUNCHER: usize = 5 * 1024;
 /// From the click to the conversation: gate, chat, and the words of one language.
 const CHAT: usize = 25 * 1024;
+/// What a call adds, where a site offers calls, until something is to be asked or told beside it.
+const CALL: usize = 15 * 1024;
 
 async fn zipped(relay: &Relay, path: &str) -> Answer {
     let headers = [("accept-encoding", "gzip, deflate, br")];
@@ -19,6 +21,32 @@ async fn zipped(relay: &Relay, path: &str) -> Answer {
     assert_eq!(answer.status, 200, "{path}");
     assert_eq!(answer.header("content-encoding"), "gzip", "{path}");
     answer
+}
+
+/// What the chat weighs in this language, file by file.
+async fn chat(relay: &Relay, world: &World, language: &str) -> BTreeMap<String, usize> {
+    let path = format!("/frame/{}", world.client().site);
+    let page = zipped(relay, &path).await;
+    let mut open: BTreeSet<String> = BTreeSet::from([
+        "/assets/widget/talk.js".to_owned(),
+        format!("/assets/widget/strings/{language}.js"),
+    ]);
+    open.extend(linked(&unzipped(&page)));
+    let mut weights = weighed(relay, open).await;
+    weights.insert(path, page.body.len());
+    weights
+}
+
+/// What these files weigh, with all that they load at once.
+async fn weighed(relay: &Relay, mut open: BTreeSet<String>) -> BTreeMap<String, usize> {
+    let mut weights = BTreeMap::new();
+    while let Some(path) = open.pop_first() {
+        let answer = zipped(relay, &path).await;
+        let found = imported(&path, &unzipped(&answer));
+        weights.insert(path, answer.body.len());
+        open.extend(found.into_iter().filter(|path| !weights.contains_key(path)));
+    }
+    weights
 }
 
 fn unzipped(answer: &Answer) -> String {
@@ -45,26 +73,36 @@ async fn the_launcher_stays_within_its_budget() {
 async fn the_chat_stays_within_its_budget_in_every_language() {
     let world = World::new().await;
     let relay = world.start().await;
-    let page = format!("/frame/{}", world.client().site);
-    let page = zipped(&relay, &page).await;
     for language in ["en", "de"] {
-        let mut weights = BTreeMap::new();
-        let mut open: BTreeSet<String> = BTreeSet::from([
-            "/assets/widget/talk.js".to_owned(),
-            format!("/assets/widget/strings/{language}.js"),
-        ]);
-        open.extend(linked(&unzipped(&page)));
-        while let Some(path) = open.pop_first() {
-            let answer = zipped(&relay, &path).await;
-            let found = imported(&path, &unzipped(&answer));
-            weights.insert(path, answer.body.len());
-            open.extend(found.into_iter().filter(|path| !weights.contains_key(path)));
-        }
+        let weights = chat(&relay, &world, language).await;
         assert!(weights.len() > 10, "the search is broken: {weights:?}");
-        let weight = page.body.len() + weights.values().sum::<usize>();
+        let weight: usize = weights.values().sum();
         assert!(
             weight <= CHAT,
             "{language}: {weight} bytes gzipped, {CHAT} allowed: {weights:#?}"
+        );
+    }
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_stays_within_its_budget_in_every_language() {
+    let world = World::new().await;
+    let relay = world.start().await;
+    for language in ["en", "de"] {
+        let chat = chat(&relay, &world, language).await;
+        let begun = [
+            "/assets/widget/call.js".to_owned(),
+            "/assets/lib/call.css".to_owned(),
+            format!("/assets/lib/call-strings/{language}.js"),
+        ];
+        let mut weights = weighed(&relay, begun.into()).await;
+        weights.retain(|path, _| !chat.contains_key(path));
+        assert!(weights.len() > 5, "the search is broken: {weights:?}");
+        let weight: usize = weights.values().sum();
+        assert!(
+            weight <= CALL,
+            "{language}: {weight} bytes gzipped, {CALL} allowed: {weights:#?}"
         );
     }
     relay.stop().await;

@@ -2,12 +2,16 @@
 //! readers need and a browser does not; then gzip.
 //!
 //! Deliberately line by line and no more. A comment is taken out only where it has whole lines to
-//! itself, so no string can be mistaken for one; names and statements stay as they were written.
+//! itself, or where it is a type that stands within one (`/** @…`), which no string of ours begins
+//! with; names and statements stay as they were written.
 
 use std::io::Write as _;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+
+/// How a type within a line begins.
+const TYPE: &str = "/** @";
 
 /// `text`, which is of the media type `kind`, without comments, indentation and blank lines.
 pub(super) fn lighten(kind: &str, text: &str) -> String {
@@ -18,6 +22,9 @@ pub(super) fn lighten(kind: &str, text: &str) -> String {
         let begins = line.starts_with("/*") && (line.ends_with("*/") || !line.contains("*/"));
         if in_comment || begins {
             in_comment = !line.ends_with("*/");
+        } else if !style && line.contains(TYPE) && !line.starts_with("//") {
+            out.push_str(&untyped(line));
+            out.push('\n');
         } else if style && line.ends_with([';', '{', '}', ',']) {
             out.push_str(line);
         } else if !line.is_empty() && !line.starts_with("//") {
@@ -25,6 +32,21 @@ pub(super) fn lighten(kind: &str, text: &str) -> String {
             out.push('\n');
         }
     }
+    out
+}
+
+/// A line without the types that stand in it.
+fn untyped(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once(TYPE) {
+        let Some((_, next)) = after.split_once("*/") else {
+            break;
+        };
+        out.push_str(before);
+        rest = next.trim_start();
+    }
+    out.push_str(rest);
     out
 }
 
@@ -45,6 +67,19 @@ mod tests {
                       return 'https://a' + /* here */ 1; // kept\n}\n";
         let expected = "export function f() {\nreturn 'https://a' + /* here */ 1; // kept\n}\n";
         assert_eq!(lighten("text/javascript", source), expected);
+    }
+
+    #[test]
+    fn types_within_a_line_are_for_its_readers_alone() {
+        assert_eq!(
+            lighten(
+                "text/javascript",
+                "const f = (/** @type {A} */ a, /** @type {B} */ b) => /** @type {any} */ (a).c;\n\
+                 // see /** @type {A} */ above\n\
+                 g('/* no type */', '/** @open');\n"
+            ),
+            "const f = (a, b) => (a).c;\ng('/* no type */', '/** @open');\n"
+        );
     }
 
     #[test]

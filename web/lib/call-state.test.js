@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import en from './call-strings/en.js';
+import { askedFor, callLine, clock, missing, othersIn, phaseOf, seat, withoutAddresses } from './call-state.js';
+import { Words } from './i18n.js';
+
+/** @import { CallPerson, CallView, Kind, SourceState, Standing } from './wire.js' */
+
+/** @type {(participant: string, standing: Standing, sources?: [Kind, SourceState][]) => CallPerson} */
+const person = (participant, standing, sources = []) => ({ participant, standing, held: false,
+  sources: sources.map(([kind, state], i) => ({ kind, state, track: 3 + i })) });
+/** @type {(...people: CallPerson[]) => CallView} */
+const call = (...people) => ({ since: 0, by: 'mia', people });
+
+test('who calls alone is calling, who is rung is ringing, and who is with others is in it', () => {
+  assert.equal(phaseOf(null, 'me'), 'none');
+  assert.equal(phaseOf(call(person('me', 'in'), person('mia', 'ringing')), 'me'), 'calling');
+  assert.equal(phaseOf(call(person('me', 'ringing'), person('mia', 'in')), 'me'), 'ringing');
+  assert.equal(phaseOf(call(person('me', 'in'), person('mia', 'away')), 'me'), 'in');
+  assert.equal(phaseOf(call(person('me', 'away'), person('mia', 'in')), 'me'), 'away');
+  for (const standing of /** @type {Standing[]} */ (['declined', 'busy', 'no_answer', 'no_permission', 'no_device', 'left'])) {
+    assert.equal(phaseOf(call(person('me', standing), person('mia', 'in')), 'me'), 'out');
+  }
+  assert.deepEqual(othersIn(call(person('me', 'in'), person('mia', 'in'), person('jo', 'left')), 'me').map((p) => p.participant), ['mia']);
+});
+
+test('before answering, sound has to be agreed to, and every kind that flows already', () => {
+  const runs = call(person('me', 'ringing'), person('mia', 'in', [['audio', 'live'], ['video', 'muted'], ['screen', 'unagreed']]));
+  assert.deepEqual(missing(runs, 'me', ['chat'], []), ['audio', 'video']);
+  assert.deepEqual(missing(runs, 'me', ['chat', 'audio', 'video'], []), []);
+  assert.deepEqual(missing(null, 'me', ['chat', 'audio'], ['audio', 'video']), ['video']);
+});
+
+test('what another sends that I have not agreed to is asked for, and nothing that others have not agreed to', () => {
+  const runs = call(person('me', 'in'), person('mia', 'in', [['audio', 'live'], ['screen', 'unagreed']]));
+  assert.deepEqual(askedFor(runs, 'me', ['chat', 'audio']), { participant: 'mia', kind: 'screen' });
+  assert.equal(askedFor(runs, 'me', ['chat', 'audio', 'screen']), null);
+});
+
+test('a source keeps its place, and one that goes leaves it to the next of its medium', () => {
+  const audio = { participant: 'mia', kind: /** @type {const} */ ('audio') };
+  const video = { participant: 'mia', kind: /** @type {const} */ ('video') };
+  const screen = { participant: 'jo', kind: /** @type {const} */ ('screen') };
+  let places = seat([], [audio, video]);
+  assert.deepEqual(places, [{ media: 'audio', ...audio }, { media: 'video', ...video }]);
+  places = seat(places, [audio]);
+  assert.deepEqual(places[1], { media: 'video', participant: null, kind: null });
+  places = seat(places, [screen, audio]);
+  assert.deepEqual(places, [{ media: 'audio', ...audio }, { media: 'video', ...screen }]);
+  places = seat(places, [audio, screen, video]);
+  assert.deepEqual(places[2], { media: 'video', ...video });
+});
+
+test('an offer names no address that the browser has found', () => {
+  const sdp = ['v=0', 'o=- 1 2 IN IP4 127.0.0.1', 'm=audio 50123 UDP/TLS/RTP/SAVPF 111', 'c=IN IP4 192.0.2.7',
+    'a=rtcp:9 IN IP6 2001:db8::7', 'a=candidate:1 1 udp 2 192.0.2.7 50123 typ host', 'a=end-of-candidates', 'a=mid:0',
+    'm=video 0 UDP/TLS/RTP/SAVPF 96', ''].join('\r\n');
+  const clean = withoutAddresses(sdp);
+  assert.doesNotMatch(clean, /192\.0\.2|2001:db8|50123|candidate/);
+  assert.match(clean, /^m=audio 9 UDP/m);
+  assert.match(clean, /^m=video 0 UDP/m);
+  assert.match(clean, /^c=IN IP4 0\.0\.0\.0\r$/m);
+});
+
+test('every event of a call has its line, and what is said by another has none', () => {
+  const words = new Words('en', en);
+  const line = (/** @type {any} */ what) => callLine(words, what, 'Mia');
+  assert.equal(line({ k: 'joined_call' }), 'Mia joined the call');
+  assert.equal(line({ k: 'muted', kind: 'audio', on: false }), 'Mia opened the microphone again');
+  assert.equal(line({ k: 'declined', reason: 'busy' }), 'Mia did not take the call: in another one');
+  assert.equal(line({ k: 'call_over', reason: 'hung_up', lasted_ms: 61_000 }), 'The call ended after 1 minute');
+  assert.equal(line({ k: 'call_over', reason: 'no_answer', lasted_ms: 0 }), 'The call ended before anyone talked');
+  assert.equal(line({ k: 'added', kind: 'audio' }), '');
+  const all = [...['agreed', 'withdrew'].flatMap((k) => ['audio', 'video', 'screen'].map((modality) => ({ k, modality }))),
+    ...['added', 'removed'].flatMap((k) => ['video', 'screen'].map((kind) => ({ k, kind }))),
+    ...['declined', 'busy', 'no_permission', 'no_device'].map((reason) => ({ k: 'declined', reason })),
+    ...['rang', 'joined_call', 'left_call'].map((k) => ({ k })), ...[true, false].map((on) => ({ k: 'held', on })),
+    ...[true, false].map((on) => ({ k: 'muted', kind: 'audio', on }))];
+  for (const what of all) assert.match(line(what), /Mia/, JSON.stringify(what));
+});
+
+test('a clock shows hours only when there are some', () => {
+  assert.deepEqual([0, 59_999, 61_000, 3_600_000, -5].map(clock), ['00:00', '00:59', '01:01', '1:00:00', '00:00']);
+});

@@ -1,0 +1,281 @@
+import assert from 'node:assert/strict';
+import { afterEach, test } from 'node:test';
+import { Devices, Hindered } from './call-devices.js';
+import { Call } from './call.js';
+import { Conversation } from './conversation.js';
+
+/** @import { Kind, Modality, SourceState, Standing } from './wire.js' */
+
+/** The relay's side of one participant, as far as calls go. */
+class Wire extends EventTarget {
+  conversation = new Conversation();
+  state = 'open';
+  over = false;
+  /** @type {string | null} */
+  code = null;
+  /** @type {any[]} */
+  sent = [];
+  starts = 0;
+  command(/** @type {any} */ message) {
+    if (this.state === 'open') this.sent.push(message);
+    return this.state === 'open';
+  }
+  start() { this.starts += 1; }
+  tell(/** @type {any} */ frame) {
+    this.conversation.take(frame, 0);
+    this.dispatchEvent(new CustomEvent('frame', { detail: frame }));
+  }
+  /** Says where these stand, and what they send. */
+  call(/** @type {Record<string, [Standing, ...[Kind, SourceState][]]>} */ people, since = 7) {
+    this.tell({ t: 'call', over: null, call: { since, by: 'mia', people: Object.entries(people).map(([participant, [standing, ...sources]]) =>
+      ({ participant, standing, held: false, sources: sources.map(([kind, state], i) => ({ kind, state, track: i })) })) } });
+  }
+  welcome(/** @type {Modality[]} */ modalities = ['chat', 'audio']) {
+    this.tell({ t: 'welcome', tenant: 't', session: 's', recording: 'r', participant: 'me', name: 'me', track: 1, resume: 'x', modalities,
+      offered: ['chat', 'audio', 'video', 'screen'], people: [], last: 0, limits: this.conversation.limits, answered: true, now: 0 });
+  }
+  said(/** @type {string} */ t) { return this.sent.filter((m) => m.t === t); }
+}
+
+class Peer extends EventTarget {
+  state = 'connected';
+  closed = false;
+  restarts = 0;
+  offers = 0;
+  /** @type {[Kind, any][]} */ sends = [];
+  /** @type {string[]} */ takes = [];
+  set(/** @type {Map<Kind, any>} */ sends, /** @type {any[]} */ takes) {
+    this.sends = [...sends].map(([kind, track]) => [kind, track && true]);
+    this.takes = takes.map((t) => `${t.participant}/${t.kind}`);
+  }
+  offer() { this.offers += 1; }
+  restart() { this.restarts += 1; }
+  close() { this.closed = true; }
+}
+
+/** Devices that are there, or are not. */
+class Ports extends Devices {
+  /** @type {Map<Kind, any>} */
+  why = new Map();
+  async open(/** @type {readonly Kind[]} */ kinds) {
+    for (const kind of kinds) {
+      if (this.why.has(kind)) throw new Hindered(this.why.get(kind), kind);
+      this.tracks.set(kind, /** @type {any} */ ({ stop() {}, kind }));
+    }
+  }
+}
+
+/** @type {Call[]} */
+const made = [];
+afterEach(() => made.splice(0).forEach((call) => call.close()));
+
+function calls(/** @type {Modality[]} */ modalities = ['chat', 'audio']) {
+  const wire = new Wire();
+  const ports = new Ports(undefined);
+  /** @type {Peer[]} */
+  const peers = [];
+  /** @type {((proposal: any) => Promise<string>)[]} */
+  const asks = [];
+  const call = new Call(/** @type {any} */ (wire), () => 'hash', ports, (ask) => {
+    asks.push(ask);
+    peers.push(new Peer());
+    return /** @type {any} */ (peers.at(-1));
+  });
+  made.push(call);
+  wire.welcome(modalities);
+  return { wire, ports, peers, asks, call };
+}
+
+test('nothing is sent before the relay says that it flows, and a muted microphone sends nothing', async () => {
+  const { wire, peers, call } = calls();
+  await call.begin();
+  assert.deepEqual(wire.sent, [{ t: 'call', again: false }]);
+  wire.call({ me: ['in'], mia: ['ringing'] });
+  assert.equal(call.phase, 'calling');
+  assert.deepEqual(peers[0]?.sends, [['audio', null]]);
+  wire.call({ me: ['in', ['audio', 'live']], mia: ['in', ['audio', 'live']] });
+  assert.deepEqual([peers[0]?.sends, peers[0]?.takes, call.phase], [[['audio', true]], ['mia/audio'], 'in']);
+  call.mute();
+  assert.deepEqual(peers[0]?.sends, [['audio', null]]);
+  assert.deepEqual(wire.said('mute'), [{ t: 'mute', kind: 'audio', on: true }]);
+  call.mute();
+  assert.deepEqual(peers[0]?.sends, [['audio', true]]);
+});
+
+test('what was not agreed to is asked for first, and nothing is opened until it is agreed', async () => {
+  const { wire, ports, peers, call } = calls(['chat']);
+  await call.begin(['audio', 'video']);
+  assert.deepEqual(call.asking?.kinds, ['audio', 'video']);
+  assert.equal(ports.tracks.size, 0);
+  call.agree();
+  assert.deepEqual(wire.sent, [{ t: 'agree', modality: 'audio', notice: 'hash' }]);
+  wire.tell({ t: 'agreed', modalities: ['chat', 'audio'], receipt: null });
+  assert.deepEqual(wire.sent.slice(1), [{ t: 'agree', modality: 'video', notice: 'hash' }]);
+  assert.equal(ports.tracks.size, 0);
+  wire.tell({ t: 'agreed', modalities: ['chat', 'audio', 'video'], receipt: null });
+  await new Promise(setImmediate);
+  assert.deepEqual(wire.said('call'), [{ t: 'call', again: false }]);
+  assert.equal(peers.length, 0);
+});
+
+test('declining to agree leaves everything as it was', async () => {
+  const { wire, call } = calls(['chat']);
+  await call.begin();
+  call.refuse();
+  assert.deepEqual([call.asking, wire.sent, call.active], [null, [], false]);
+});
+
+test('another’s screen is asked about once, and a refusal is not asked again', async () => {
+  const { wire, call } = calls();
+  await call.begin();
+  const runs = () => wire.call({ me: ['in', ['audio', 'live']], mia: ['in', ['audio', 'live'], ['screen', 'unagreed']] });
+  runs();
+  assert.deepEqual(call.asked, { participant: 'mia', kind: 'screen' });
+  call.refuse();
+  runs();
+  assert.equal(call.asked, null);
+});
+
+test('no microphone, or none allowed, declines the call that rings and says why', async () => {
+  for (const [why, reason] of [['no_permission', 'no_permission'], ['no_device', 'no_device'], ['in_use', 'no_device']]) {
+    const { wire, ports, call } = calls();
+    ports.why.set('audio', why);
+    let rang = 0;
+    call.addEventListener('ring', () => rang += 1);
+    wire.call({ me: ['ringing'], mia: ['in'] });
+    wire.call({ me: ['ringing'], mia: ['in'] });
+    assert.equal(rang, 1);
+    await call.begin();
+    assert.deepEqual(wire.sent, [{ t: 'decline', reason }]);
+    assert.deepEqual(call.trouble, { code: why, kind: 'audio' });
+    assert.equal(call.active, false);
+  }
+});
+
+test('a camera that cannot be opened leaves the call as it is', async () => {
+  const { wire, ports, call } = calls(['chat', 'audio', 'video']);
+  ports.why.set('video', 'no_device');
+  await call.begin();
+  wire.call({ me: ['in', ['audio', 'live']], mia: ['in'] });
+  await call.turn('video', true);
+  assert.deepEqual(call.trouble, { code: 'no_device', kind: 'video' });
+  assert.equal(call.phase, 'in');
+});
+
+test('while anybody holds the call nothing of mine is sent', async () => {
+  const { wire, peers, call } = calls();
+  await call.begin();
+  wire.call({ me: ['in', ['audio', 'held']], mia: ['in', ['audio', 'held']] });
+  assert.deepEqual(peers[0]?.sends, [['audio', null]]);
+  wire.call({ me: ['in', ['audio', 'live']], mia: ['in', ['audio', 'live']] });
+  assert.deepEqual(peers[0]?.sends, [['audio', true]]);
+});
+
+test('who mutes before the relay knows of the microphone is muted, and the relay is told when it does', async () => {
+  const { wire, peers, call } = calls();
+  await call.begin();
+  wire.call({ me: ['in'], mia: ['in'] });
+  call.mute();
+  assert.equal(wire.said('mute').length, 0);
+  wire.call({ me: ['in', ['audio', 'live']], mia: ['in'] });
+  assert.deepEqual([wire.said('mute').length, peers[0]?.sends], [1, [['audio', null]]]);
+});
+
+test('after the socket came back the call is joined again by itself, with a new connection, muted as before', async () => {
+  const { wire, peers, call } = calls();
+  await call.begin();
+  wire.call({ me: ['in', ['audio', 'live']], mia: ['in'] });
+  call.mute();
+  wire.state = 'retrying';
+  wire.dispatchEvent(new Event('change'));
+  assert.equal(call.reconnecting, true);
+  wire.state = 'open';
+  wire.welcome();
+  assert.deepEqual(wire.sent.at(-1), { t: 'call', again: true });
+  assert.deepEqual([call.active, call.reconnecting, call.phase], [true, true, 'in']);
+  wire.call({ me: ['in', ['audio', 'live']], mia: ['in'] });
+  assert.deepEqual([peers.length, peers[0]?.closed, call.reconnecting], [2, true, false]);
+  assert.deepEqual(wire.said('mute').length, 2);
+  assert.deepEqual(peers[1]?.sends, [['audio', null]]);
+});
+
+test('a connection that failed is made anew while the socket is there', async () => {
+  const { wire, peers, call } = calls();
+  await call.begin();
+  wire.call({ me: ['in', ['audio', 'live']], mia: ['in'] });
+  peers[0]?.dispatchEvent(new Event('failed'));
+  assert.deepEqual([peers.length, peers[0]?.closed, peers[1]?.sends], [2, true, [['audio', true]]]);
+});
+
+test('an answer to an offer that was given up is for nobody', async () => {
+  const { wire, peers, asks, call } = calls();
+  await call.begin();
+  wire.call({ me: ['in', ['audio', 'live']], mia: ['in'] });
+  const first = asks[0]?.({ sdp: '1', sends: [], takes: [] }).catch((code) => code);
+  peers[0]?.dispatchEvent(new Event('failed'));
+  const second = asks[1]?.({ sdp: '2', sends: [], takes: [] });
+  wire.tell({ t: 'answer', sdp: 'to 1' });
+  wire.tell({ t: 'answer', sdp: 'to 2' });
+  assert.deepEqual([await first, await second], ['offline', 'to 2']);
+});
+
+test('a relay that does not answer an offer is taken for gone', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { wire, asks, call } = calls();
+  await call.begin();
+  wire.call({ me: ['in'], mia: ['in'] });
+  asks[0]?.({ sdp: '', sends: [], takes: [] }).catch(() => {});
+  t.mock.timers.tick(8_000);
+  assert.equal(wire.starts, 1);
+});
+
+test('every end releases every device', async () => {
+  /** @type {((wire: Wire, call: Call) => void)[]} */
+  const ends = [(_, call) => call.hangUp(), (_, call) => call.withdraw('audio'),
+    (wire) => wire.tell({ t: 'call', call: null, over: { reason: 'hung_up', by: 'mia', lasted_ms: 5 } }),
+    (wire) => wire.call({ me: ['left'], mia: ['in'] }), (wire) => wire.tell({ t: 'error', code: 'call_missing', message: '' }),
+    (wire) => {
+      wire.state = 'closed';
+      wire.dispatchEvent(new Event('change'));
+    }];
+  for (const end of ends) {
+    const { wire, ports, peers, asks, call } = calls();
+    await call.begin();
+    wire.call({ me: ['in', ['audio', 'live']], mia: ['in'] });
+    asks[0]?.({ sdp: '', sends: [], takes: [] }).catch(() => {});
+    end(wire, call);
+    assert.deepEqual([call.active, ports.tracks.size, peers[0]?.closed], [false, 0, true], String(end));
+  }
+});
+
+test('who hangs up without a connection has hung up, and the relay is told when it is back', async () => {
+  const { wire, call } = calls();
+  await call.begin();
+  wire.call({ me: ['in', ['audio', 'live']], mia: ['in'] });
+  wire.state = 'retrying';
+  call.hangUp();
+  wire.state = 'open';
+  wire.welcome();
+  wire.call({ me: ['away', ['audio', 'live']], mia: ['in'] });
+  wire.call({ me: ['away', ['audio', 'live']], mia: ['in'] });
+  assert.equal(wire.said('hang_up').length, 1);
+  assert.equal(wire.said('call').length, 1);
+});
+
+test('a call that this page is not in any more can be gone back to', async () => {
+  const { wire, call } = calls();
+  wire.call({ me: ['away', ['audio', 'live']], mia: ['in'] });
+  assert.equal(call.phase, 'away');
+  wire.call({ me: ['in', ['audio', 'live']], mia: ['in'] });
+  assert.equal(call.phase, 'away');
+  await call.begin();
+  assert.deepEqual(wire.said('call'), [{ t: 'call', again: true }]);
+});
+
+test('a refusal to let in is told here, and what it held is let go of', async () => {
+  const { wire, ports, call } = calls();
+  await call.begin();
+  wire.code = 'recording_unavailable';
+  wire.tell({ t: 'error', code: 'recording_unavailable', message: '' });
+  assert.deepEqual([call.trouble?.code, call.active, ports.tracks.size, wire.code], ['recording_unavailable', false, 0, null]);
+});
