@@ -29,11 +29,14 @@ async fn a_visitor_agrees_talks_and_ends_by_keyboard_alone() -> Result<()> {
     page.see("form.gate").await?;
     on(page, "Talk to Alpine Bank").await?;
     ensure!(
-        walk(page, 7).await?
+        walk(page, 10).await?
             == [
                 "Language",
                 "Close",
                 "Chat",
+                "Audio",
+                "Video",
+                "Screen",
                 "Call me (optional)",
                 "Suggest another name",
                 "Who, why, your rights",
@@ -173,6 +176,8 @@ async fn an_agent_signs_in_accepts_answers_and_ends_by_keyboard_alone() -> Resul
         "Keys",
         "Sign out",
         "Blue Heron",
+        "Call",
+        "Call with picture",
         "Ask a colleague in",
         "Hand over",
         "End",

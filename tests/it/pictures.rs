@@ -2,6 +2,7 @@
 //! checked without eyes is checked: nothing is wider than its screen, and what is to be pressed is
 //! large enough for a finger.
 
+mod calls;
 mod console;
 mod desk;
 mod shop;
