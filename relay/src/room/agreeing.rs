@@ -25,6 +25,12 @@ pub struct Consented {
 }
 
 impl Room {
+    /// Whether it holds that they agreed to this.
+    pub(super) fn has_agreed(&self, who: usize, kind: Modality) -> bool {
+        let person = self.people.get(who);
+        person.is_some_and(|person| person.consent.modalities.contains(&kind))
+    }
+
     pub(super) fn agree(
         &mut self,
         who: usize,

@@ -495,9 +495,4 @@ impl Room {
         self.media_open |= matches!(order, Order::Offer { .. });
         self.effects.push_back(Effect::Media(Box::new(order)));
     }
-
-    pub(super) fn has_agreed(&self, who: usize, kind: Modality) -> bool {
-        let agreed = |p: &super::person::Participant| p.consent.modalities.contains(&kind);
-        self.people.get(who).is_some_and(agreed)
-    }
 }

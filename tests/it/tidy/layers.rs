@@ -54,13 +54,15 @@ const PURE: &[&str] = &[
     "recorder/src/log/note.rs",
 ];
 
-/// All of the relay's room is pure but for these: two carry effects out, one finds rooms, one keeps
+/// All of the relay's room is pure but for these: four carry effects out, one finds rooms, one keeps
 /// a file.
 const ROOM: &str = "relay/src/room/";
 const ROOM_DRIVERS: &[&str] = &[
     "relay/src/room/alive.rs",
     "relay/src/room/append.rs",
+    "relay/src/room/consents.rs",
     "relay/src/room/driver.rs",
+    "relay/src/room/line.rs",
     "relay/src/room/lobby.rs",
 ];
 

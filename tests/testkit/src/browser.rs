@@ -244,7 +244,28 @@ impl Browser {
     pub async fn write(&self, css: &str, text: &str) -> Result<()> {
         let field = self.see(css).await?;
         field.clear().await?;
-        field.send_keys(text).await?;
+        self.type_into(&field, text).await
+    }
+
+    /// Types `text` into `field`. ChromeDriver has no keys for what stands outside the Basic
+    /// Multilingual Plane, an emoji say: that is put in as an input method would.
+    pub async fn type_into(&self, field: &WebElement, text: &str) -> Result<()> {
+        const INSERT: &str =
+            "arguments[0].focus(); document.execCommand('insertText', false, arguments[1])";
+        let is_key = |character: char| u32::from(character) <= 0xffff;
+        let mut rest = text;
+        while let Some(first) = rest.chars().next() {
+            let same = |character: char| is_key(character) == is_key(first);
+            let end = rest.find(|character| !same(character));
+            let (piece, after) = rest.split_at(end.unwrap_or(rest.len()));
+            if is_key(first) {
+                field.send_keys(piece).await?;
+            } else {
+                let arguments = vec![field.to_json()?, piece.into()];
+                self.driver.execute(INSERT, arguments).await?;
+            }
+            rest = after;
+        }
         Ok(())
     }
 

@@ -90,7 +90,7 @@ impl Visitor {
     /// Writes a message and sends it, and waits for nothing.
     pub async fn write(&self, text: &str) -> Result<()> {
         let field = self.browser.see("vestibule-talk textarea").await?;
-        field.send_keys(text).await?;
+        self.browser.type_into(&field, text).await?;
         field.send_keys(Key::Enter + "").await?;
         Ok(())
     }

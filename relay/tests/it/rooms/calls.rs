@@ -1,4 +1,6 @@
-//! Calls in a room: who may, who is rung, what flows and what is recorded of it.
+//! Calls in a room: who may, who is rung, what flows.
+
+mod recorded;
 
 use proto::call::{
     CallEvent, CallOver, CallView, OverReason, Refusal, Sdp, SendSlot, SourceState, Standing,
@@ -11,8 +13,6 @@ use relay::media::order::{Captured, Cause, Gate, News, Order};
 use relay::room::agreeing::Consented;
 use relay::room::effect::SocketId;
 use relay::room::state::Command;
-use seal::manifest::{self, Manifest};
-use seal::spool::Record;
 
 use super::joins::{Done, Visited};
 use super::model::NOW;
@@ -221,24 +221,6 @@ fn state(view: &CallView, who: ParticipantId, kind: Modality) -> SourceState {
     source.unwrap().state
 }
 
-fn parts(done: &Done) -> Vec<(u32, u32, u32)> {
-    let part = |record: &Record| match record {
-        Record::Part(part) => Some((part.header.track, part.header.epoch, part.header.step)),
-        _ => None,
-    };
-    done.appended.iter().filter_map(part).collect()
-}
-
-fn ended(done: &Done) -> Option<Manifest> {
-    use proto::dsse::Document as _;
-    let end = done.appended.iter().find_map(|record| match record {
-        Record::End(end) => Some(&end.manifest),
-        _ => None,
-    })?;
-    let _ = Manifest::TYPE;
-    Some(serde_json::from_slice(&end.payload).unwrap())
-}
-
 #[test]
 fn nobody_calls_who_has_not_agreed_to_sound_and_agreeing_is_kept_before_it_holds() {
     let mut talk = Talk::new(true, &[Modality::Chat]);
@@ -363,132 +345,6 @@ fn nothing_flows_before_the_other_is_there_or_after_they_are_gone() {
 }
 
 #[test]
-fn what_is_muted_or_held_does_not_flow_and_the_manifest_says_when() {
-    let mut talk = Talk::talking(true);
-    let microphone = talk.view().people[0].sources[0].track;
-    talk.captured(microphone, b"one");
-    let kind = Modality::Audio;
-    let done = talk.says(VISITOR, ClientMessage::Mute { kind, on: true });
-    assert_eq!(gates(&done), [(microphone, Gate::Closed(Cause::Muted))]);
-    assert_eq!(noted(&done), [CallEvent::Muted { kind, on: true }]);
-    talk.passes(5_000);
-    let done = talk.says(VISITOR, ClientMessage::Mute { kind, on: false });
-    assert_eq!(gates(&done), [(microphone, Gate::Open)]);
-    talk.passes(20_000);
-    // Who holds hears nobody: neither source flows.
-    let done = talk.says(AGENT, ClientMessage::Hold { on: true });
-    let held = Gate::Closed(Cause::Held);
-    assert_eq!(gates(&done).len(), 2);
-    assert!(gates(&done).iter().all(|(_, gate)| *gate == held));
-    talk.passes(3_000);
-    talk.says(AGENT, ClientMessage::Hold { on: false });
-    talk.says(VISITOR, ClientMessage::HangUp {});
-    talk.does(Command::Media(News::Closed));
-    let done = talk.says(VISITOR, ClientMessage::End {});
-    let manifest = ended(&done).unwrap();
-    let of = |cause| {
-        let gaps = manifest.gaps.iter().filter(move |gap| gap.cause == cause);
-        gaps.map(|gap| (gap.track, gap.to.0 - gap.from.0))
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(of(manifest::Cause::Muted), [(Some(microphone), 5_000)]);
-    assert_eq!(of(manifest::Cause::Held).len(), 2);
-    assert!(manifest.modalities.contains(&Modality::Audio));
-}
-
-#[test]
-fn a_captured_track_is_sealed_under_keys_no_older_than_a_minute_and_ends_with_the_session() {
-    let mut talk = Talk::talking(true);
-    let microphone = talk.view().people[0].sources[0].track;
-    let first = talk.captured(microphone, b"one");
-    let epoch = |record: &Record| {
-        matches!(record, Record::Epoch(epoch) if epoch.track == microphone
-        && epoch.live.is_empty() && epoch.modality == Modality::Audio)
-    };
-    assert!(first.appended.iter().any(epoch), "{first:?}");
-    assert_eq!(parts(&first), [(microphone, 1, 0)]);
-    talk.passes(59_000);
-    assert_eq!(
-        parts(&talk.captured(microphone, b"two")),
-        [(microphone, 1, 0)]
-    );
-    talk.passes(1_000);
-    assert_eq!(
-        parts(&talk.captured(microphone, b"three")),
-        [(microphone, 1, 1)]
-    );
-    // The end waits for what the worker still holds.
-    let ending = talk.says(AGENT, ClientMessage::End {});
-    assert!(matches!(ending.orders.as_slice(), [Order::Close]));
-    assert!(ended(&ending).is_none(), "ended before the last of it");
-    assert_eq!(
-        parts(&talk.captured(microphone, b"four")),
-        [(microphone, 1, 1)]
-    );
-    let done = talk.does(Command::Media(News::Closed));
-    let manifest = ended(&done).unwrap();
-    let track = manifest.tracks.iter().find(|t| t.track == microphone);
-    let track = track.unwrap();
-    // Four batches and the end part. Nothing came of the agent's: that is no track.
-    assert_eq!((track.parts, track.ended), (5, true));
-    assert_eq!(manifest.tracks.len(), 3);
-}
-
-#[test]
-fn an_end_does_not_wait_for_a_worker_that_says_nothing() {
-    let mut talk = Talk::talking(true);
-    let ending = talk.says(AGENT, ClientMessage::End {});
-    assert!(ended(&ending).is_none());
-    assert!(ended(&talk.passes(1_999)).is_none());
-    assert!(ended(&talk.passes(1)).is_some());
-}
-
-#[test]
-fn a_record_that_falls_behind_the_call_stops_it_and_says_why() {
-    let mut talk = Talk::talking(true);
-    let microphone = talk.view().people[0].sources[0].track;
-    let news = News::Captured(Captured {
-        track: microphone,
-        batch: b"one".to_vec().into(),
-        gaps: Vec::new(),
-    });
-    talk.visited
-        .room
-        .handle(talk.now, Command::Media(news), &mut rng());
-    talk.visited.done();
-    // The disk says nothing.
-    let due = talk.visited.room.deadline().unwrap();
-    assert_eq!(due, talk.now.plus(2_000));
-    talk.visited.room.tick(due, &mut rng());
-    let done = talk.visited.done();
-    let told = over(&done).unwrap();
-    assert_eq!(told.reason, OverReason::RecordingUnavailable);
-    assert!(matches!(done.orders.as_slice(), [Order::Close]));
-}
-
-#[test]
-fn a_worker_that_fails_ends_the_call_and_not_the_conversation() {
-    for (recorded, due) in [
-        (true, OverReason::RecordingUnavailable),
-        (false, OverReason::MediaUnavailable),
-    ] {
-        let mut talk = Talk::talking(recorded);
-        if recorded {
-            let microphone = talk.view().people[0].sources[0].track;
-            talk.captured(microphone, b"one");
-        }
-        let done = talk.does(Command::Media(News::Failed));
-        assert_eq!(over(&done).unwrap().reason, due);
-        let text = "still here".to_owned();
-        let said = talk.says(VISITOR, ClientMessage::Say { cid: 1, text });
-        let heard = |(to, frame): &(SocketId, ServerMessage)| {
-            *to == AGENT && matches!(frame, ServerMessage::Said { .. })
-        };
-        assert!(said.frames.iter().any(heard), "{said:?}");
-    }
-}
-
-#[test]
 fn who_withdraws_their_consent_to_sound_leaves_the_call() {
     let mut talk = Talk::talking(true);
     let withdraw = ClientMessage::Withdraw {
@@ -579,53 +435,4 @@ fn a_call_goes_on_with_the_colleague_whom_the_session_is_handed_to() {
     let joined = talk.says(11, call);
     assert_eq!(standing(&view(&joined).unwrap(), jons), Standing::In);
     assert!(gates(&joined).iter().any(|(_, gate)| *gate == Gate::Open));
-}
-
-#[test]
-fn after_a_restart_the_call_comes_back_on_the_same_tracks_in_a_new_epoch() {
-    let mut records = Vec::new();
-    let recording = Some(RecordingId::random(&mut rng()));
-    let mut visited = Visited::new(recording, &[Modality::Chat, Modality::Audio]);
-    for done in [visited.join(VISITOR), durable(&mut visited)] {
-        records.extend(done.appended);
-    }
-    let staff = StaffId::random(&mut rng());
-    let agent = accept(&mut visited, staff);
-    for done in [
-        come(&mut visited, staff, agent, AGENT),
-        durable(&mut visited),
-    ] {
-        records.extend(done.appended);
-    }
-    let mut talk = Talk {
-        visited,
-        agent,
-        now: NOW,
-    };
-    let call = |again| ClientMessage::Call { again };
-    records.extend(talk.agree(AGENT, Modality::Audio).appended);
-    records.extend(talk.says(VISITOR, call(false)).appended);
-    records.extend(talk.says(AGENT, call(false)).appended);
-    records.extend(talk.offers(VISITOR, &[Modality::Audio]).appended);
-    let microphone = talk.view().people[0].sources[0].track;
-    records.extend(talk.captured(microphone, b"before").appended);
-
-    let visitor = talk.visited.visitor;
-    talk.visited
-        .restart(&records, |id| (id != visitor).then_some(staff));
-    talk.visited.resume(VISITOR).welcome(VISITOR);
-    talk.visited.resume_as(AGENT, agent, Some(staff));
-    // Rows were kept: both have agreed. (This restart makes people who agreed to chat alone.)
-    talk.agree(VISITOR, Modality::Audio);
-    talk.agree(AGENT, Modality::Audio);
-    let back = talk.says(VISITOR, call(true));
-    assert_eq!(noted(&back), [CallEvent::JoinedCall {}]);
-    assert_eq!(standing(&view(&back).unwrap(), agent), Standing::Away);
-    talk.says(AGENT, call(true));
-    talk.offers(VISITOR, &[Modality::Audio]);
-    assert_eq!(talk.view().people[0].sources[0].track, microphone);
-    assert_eq!(
-        parts(&talk.captured(microphone, b"after")),
-        [(microphone, 2, 0)]
-    );
 }
