@@ -1,6 +1,7 @@
 //! Canaries: a session full of marks, and then a search for each of them in everything that both
 //! processes wrote. What people say and are called, and where they come from, stands nowhere.
 
+mod called;
 mod forwarder;
 mod marks;
 mod retrieved;
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, ensure};
 use http::Method;
 use loadtest::participant::{Participant, accept, agree, sign_in};
-use proto::wire::{ClientMessage, ServerMessage};
+use proto::wire::{ClientMessage, Hello};
 use testkit::driver::Driver;
 use testkit::house::House;
 use testkit::ports;
@@ -84,6 +85,7 @@ async fn written(more: bool) -> Result<()> {
     .await?;
     let _forwarder = behind_a_forwarder(&mut house, more).await?;
     let mut marks = marks();
+    marks.extend(called::marks()?);
     for client in &house.people().clients {
         for person in client.agents.iter().chain(&client.officers) {
             marks.push(Mark::secret("a password", &person.password));
@@ -231,18 +233,29 @@ async fn talk(house: &House, marks: &mut Vec<Mark>) -> Result<Vec<String>> {
     let mut agent =
         Participant::join(&desk, accepted.site, accepted.join, None, &agent_headers).await?;
     agent.say(1, AGENT_TEXT).await?;
+    let (visitor, mut agent) = called::call(house, visitor, agent).await?;
+    marks.push(Mark::secret(
+        "the session's resume token",
+        &visitor.welcome.resume.expose(),
+    ));
+    let hello = Hello::Resume {
+        site,
+        token: visitor.welcome.resume.clone(),
+        name: NAME.to_owned(),
+        have: 0,
+    };
+    let mut visitor = Participant::enter(&widget, site, &hello, &headers).await?;
     // Wrong frames, each with a mark: what is refused is not written down either.
     for wrong in [
+        format!("{{\"t\":\"offer\",\"sdp\":\"v=0 {NAME}\",\"sends\":[],\"takes\":[]}}"),
         format!("{{\"t\":\"say\",\"cid\":\"{VISITOR_TEXT}\"}}"),
         format!("{{\"t\":\"{NAME}\"}}"),
     ] {
         visitor.send_text(wrong).await?;
     }
     let found = search(house.folder(), marks)?;
-    agent.send(&ClientMessage::End {}).await?;
-    agent
-        .until(|message| matches!(message, ServerMessage::Ended { .. }).then_some(()))
-        .await?;
+    agent.say(ClientMessage::End {}).await?;
+    agent.ended().await?;
     Ok(found)
 }
 

@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod blocked_frame;
+mod call;
 mod canary;
 mod console;
 mod custody;

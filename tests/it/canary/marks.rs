@@ -68,6 +68,11 @@ impl Mark {
         Self::of(name, raw)
     }
 
+    /// Bytes that are no text.
+    pub(super) fn bytes(name: &str, bytes: Vec<u8>) -> Self {
+        Self::of(name, vec![("bytes".to_owned(), bytes)])
+    }
+
     fn of(name: &str, raw: Vec<(String, Vec<u8>)>) -> Self {
         let mut needles = raw.clone();
         for (way, bytes) in &raw {

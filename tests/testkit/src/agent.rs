@@ -18,7 +18,11 @@ pub struct Agent {
 impl Agent {
     /// Opens the desk's sign-in page.
     pub async fn arrive(driver: &Driver, name: &str, address: &str) -> Result<Self> {
-        let browser = Browser::open(driver, name, 1280, 800).await?;
+        Self::arrive_in(Browser::open(driver, name, 1280, 800).await?, address).await
+    }
+
+    /// The same in a browser that is open already.
+    pub async fn arrive_in(browser: Browser, address: &str) -> Result<Self> {
         browser.goto(address).await?;
         browser.see("desk-sign-in form").await?;
         Ok(Self { browser })

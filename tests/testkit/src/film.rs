@@ -4,14 +4,17 @@
 //! Times are seconds of the file's own time line. What is looked for is what a performer shows: its
 //! flashes, blocks and tones.
 
+mod sound;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 use tokio::process::Command;
 
-/// Samples a second of decoded sound.
-const RATE: usize = 8000;
+use self::sound::RATE;
+pub use self::sound::{Sound, apart};
+
 /// Decoded pictures are this large: each block of the pattern is some pixels of it.
 const WIDTH: usize = 32;
 const HEIGHT: usize = 24;
@@ -64,6 +67,17 @@ pub struct Chapter {
     pub title: String,
 }
 
+/// A picture of a stream.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Picture {
+    /// When it is shown.
+    pub at: f64,
+    /// Whether its upper half is lit.
+    pub lit: bool,
+    /// What its lower half says.
+    pub number: u8,
+}
+
 /// A flash, and the second that is written beside it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Flash {
@@ -72,9 +86,6 @@ pub struct Flash {
     /// Which second of the performer's clock it is, modulo 256.
     pub second: u8,
 }
-
-/// Decoded sound of one stream, in mono.
-pub struct Sound(Vec<f32>);
 
 impl Film {
     /// Looks at the file; a complaint of `ffprobe`'s is an error.
@@ -139,13 +150,11 @@ impl Film {
     /// Whether FFmpeg decodes all of it, and MKVToolNix reads all of it, without a complaint.
     pub async fn is_clean(&self) -> Result<()> {
         let all = ["-v", "warning", "-xerror", "-i"];
-        run(
-            "ffmpeg",
-            &self.path,
-            &all,
-            &["-map", "0", "-f", "null", "-"],
-        )
-        .await?;
+        // Times as they are: FFmpeg would count pictures to a rate of its own guess.
+        let times = ["-fps_mode", "passthrough", "-enc_time_base", "-1"];
+        let nowhere = ["-map", "0", "-f", "null", "-"];
+        let after = [times.as_slice(), nowhere.as_slice()].concat();
+        run("ffmpeg", &self.path, &all, &after).await?;
         let info = run("mkvinfo", &self.path, &["--all"], &[]).await?;
         let info = String::from_utf8_lossy(&info);
         ensure!(info.contains("+ Cluster"), "mkvinfo sees no cluster");
@@ -180,7 +189,45 @@ impl Film {
         )
         .await?;
         let samples = said.as_chunks().0.iter();
-        Ok(Sound(samples.map(|s| f32::from_le_bytes(*s)).collect()))
+        Ok(Sound::of(samples.map(|s| f32::from_le_bytes(*s)).collect()))
+    }
+
+    /// The frames of a stream as they are stored: when each is due, and SHA-256 of its bytes.
+    pub async fn frames(&self, stream: &Stream) -> Result<Vec<(f64, String)>> {
+        #[derive(Deserialize)]
+        struct Probed {
+            packets: Vec<Packet>,
+        }
+        #[derive(Deserialize)]
+        struct Packet {
+            pts_time: String,
+            data_hash: String,
+        }
+        let map = stream.index.to_string();
+        let said = run(
+            "ffprobe",
+            &self.path,
+            &[
+                "-v",
+                "error",
+                "-of",
+                "json",
+                "-select_streams",
+                &map,
+                "-show_packets",
+                "-show_data_hash",
+                "sha256",
+                "-i",
+            ],
+            &[],
+        )
+        .await?;
+        let probed: Probed = serde_json::from_slice(&said)?;
+        let frames = probed.packets.into_iter().map(|packet| {
+            let hash = packet.data_hash.trim_start_matches("SHA256:").to_owned();
+            anyhow::Ok((packet.pts_time.parse()?, hash))
+        });
+        frames.collect()
     }
 
     /// When each picture of a stream is shown.
@@ -208,8 +255,9 @@ impl Film {
         Ok(times.collect::<Result<_, _>>()?)
     }
 
-    /// The flashes of a stream whose beginning is in it.
-    pub async fn flashes(&self, stream: &Stream) -> Result<Vec<Flash>> {
+    /// The pictures of a stream: when each is shown, whether its upper half is lit, and the number in
+    /// the blocks of its lower one.
+    pub async fn pictures(&self, stream: &Stream) -> Result<Vec<Picture>> {
         let times = self.times(stream).await?;
         let map = format!("0:{}", stream.index);
         let scale = format!("scale={WIDTH}:{HEIGHT}:flags=area,format=gray");
@@ -222,7 +270,7 @@ impl Film {
                 &map,
                 "-vf",
                 &scale,
-                "-vsync",
+                "-fps_mode",
                 "passthrough",
                 "-f",
                 "rawvideo",
@@ -230,32 +278,46 @@ impl Film {
             ],
         )
         .await?;
-        let pictures: Vec<&[u8]> = said.chunks_exact(WIDTH * HEIGHT).collect();
+        let seen: Vec<&[u8]> = said.chunks_exact(WIDTH * HEIGHT).collect();
         ensure!(
-            pictures.len() == times.len(),
+            seen.len() == times.len(),
             "{} pictures at {} times",
-            pictures.len(),
+            seen.len(),
             times.len()
         );
+        Ok(seen
+            .into_iter()
+            .zip(times)
+            .map(|(picture, at)| Picture {
+                at,
+                lit: brightness(picture, 2..30, 1..9) > LIT,
+                number: number(picture),
+            })
+            .collect())
+    }
+
+    /// The flashes of a stream whose beginning is in it.
+    pub async fn flashes(&self, stream: &Stream) -> Result<Vec<Flash>> {
         let mut flashes = Vec::new();
         // Where pictures begin, or begin again, a flash may have been on already.
         let mut lit = true;
         let mut last = 0.0;
-        for (picture, at) in pictures.into_iter().zip(times) {
-            let flash = brightness(picture, 2..30, 1..9) > LIT;
-            if flash && !lit && at - last < 0.2 {
-                let second = second(picture);
-                flashes.push(Flash { at, second });
+        for picture in self.pictures(stream).await? {
+            if picture.lit && !lit && picture.at - last < 0.2 {
+                flashes.push(Flash {
+                    at: picture.at,
+                    second: picture.number,
+                });
             }
-            lit = flash;
-            last = at;
+            lit = picture.lit;
+            last = picture.at;
         }
         Ok(flashes)
     }
 }
 
 /// The eight blocks of the lower half: the highest bit first.
-fn second(picture: &[u8]) -> u8 {
+fn number(picture: &[u8]) -> u8 {
     (0..8).fold(0, |bits, block| {
         let from = block * 4;
         let on = brightness(picture, from + 1..from + 3, 16..21) > LIT;
@@ -280,105 +342,6 @@ fn brightness(
         }
     }
     sum / count
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "samples of minutes are far below 2^52"
-)]
-impl Sound {
-    /// How long it is.
-    pub fn seconds(&self) -> f64 {
-        self.0.len() as f64 / RATE as f64
-    }
-
-    /// The samples, 8000 a second.
-    pub fn samples(&self) -> &[f32] {
-        &self.0
-    }
-
-    /// When a tone of this many hertz begins, after at least a third of a second without it.
-    pub fn beeps(&self, tone: f64) -> Vec<f64> {
-        /// Samples between two looks, and of each look.
-        const STEP: usize = RATE / 500;
-        const LOOK: usize = RATE / 100;
-        let strength: Vec<f64> = (0..self.0.len().saturating_sub(LOOK) / STEP)
-            .map(|step| strength(self.0.get(step * STEP..step * STEP + LOOK), tone))
-            .collect();
-        let loudest = strength.iter().copied().fold(0.0, f64::max);
-        let mut beeps = Vec::new();
-        let mut quiet_since = Some(0);
-        for (step, strength) in strength.into_iter().enumerate() {
-            if loudest < 1e-5 {
-                break;
-            }
-            if strength < loudest * 0.2 {
-                quiet_since.get_or_insert(step);
-            } else if let Some(since) = quiet_since.take()
-                && (step - since > 500 / 3 || since == 0 && step > 10)
-            {
-                // Half of the look has the tone in it by now.
-                beeps.push((step * STEP + LOOK / 2) as f64 / RATE as f64);
-            }
-        }
-        beeps
-    }
-
-    /// The root of the mean square of a stretch: 0 is silent, a full sine 0.7.
-    pub fn loudness(&self, from: f64, to: f64) -> f64 {
-        let start = self.0.len().min(sample(from));
-        let stretch = self.0.get(start..self.0.len().min(sample(to)));
-        let stretch = stretch.unwrap_or_default();
-        let sum: f64 = stretch.iter().map(|s| f64::from(*s).powi(2)).sum();
-        (sum / (stretch.len().max(1) as f64)).sqrt()
-    }
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a place in a film of minutes"
-)]
-fn sample(at: f64) -> usize {
-    (at.max(0.0) * 8000.0) as usize
-}
-
-/// How strong a tone is in these samples; nothing where they are mostly something else.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a look is a hundredth of a second"
-)]
-fn strength(samples: Option<&[f32]>, tone: f64) -> f64 {
-    let samples = samples.unwrap_or_default();
-    let count = samples.len().max(1) as f64;
-    // Goertzel's: one line of a Fourier transform.
-    let turn = 2.0 * (std::f64::consts::TAU * tone / RATE as f64).cos();
-    let (mut one, mut two, mut all) = (0.0, 0.0, 0.0);
-    for sample in samples.iter().copied().map(f64::from) {
-        (one, two) = (sample + turn * one - two, one);
-        all += sample * sample;
-    }
-    let power = (one * one + two * two - turn * one * two) / (count * count);
-    // Of a pure tone it is a half.
-    if power > 0.15 * all / count {
-        power
-    } else {
-        0.0
-    }
-}
-
-/// For each flash, how much later its beep is heard; negative where it is heard before. A flash
-/// without a beep within half a second is an error.
-pub fn apart(flashes: &[Flash], beeps: &[f64]) -> Result<Vec<f64>> {
-    let nearest = flashes.iter().map(|flash| {
-        beeps
-            .iter()
-            .map(|beep| beep - flash.at)
-            .min_by(|a, b| a.abs().total_cmp(&b.abs()))
-            .filter(|apart| apart.abs() < 0.5)
-            .with_context(|| format!("no beep near the flash at {:.3}: {beeps:.2?}", flash.at))
-    });
-    nearest.collect()
 }
 
 /// Runs a tool on a file; whatever it complains of is an error.

@@ -15,6 +15,8 @@
     seen: [],
     /** What the next request for a device is refused with: a DOMException's name by kind. */
     refuse: {},
+    /** When connections came up and were closed, by the wall clock. */
+    times: [],
     /** What was handed out. */
     tracks: [],
     /** The performer's own seconds, and the wall clock's milliseconds of the same moment. */
@@ -120,7 +122,13 @@
     constructor(...how) {
       super(...how);
       performer.connections.push(this);
+      this.addEventListener('connectionstatechange', () => performer.times.push([this.connectionState, Date.now()]));
       this.addEventListener('icecandidate', ({ candidate }) => candidate && performer.seen.push(`candidate ${candidate.candidate}`));
+    }
+
+    close() {
+      performer.times.push(['closed', Date.now()]);
+      super.close();
     }
 
     async setLocalDescription(description) {

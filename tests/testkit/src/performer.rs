@@ -66,6 +66,11 @@ pub async fn seen(browser: &Browser) -> Result<Vec<String>> {
     browser.value("return performer.seen", vec![]).await
 }
 
+/// When the page's connections came into which state: milliseconds since 1970, in order.
+pub async fn times(browser: &Browser) -> Result<Vec<(String, f64)>> {
+    browser.value("return performer.times", vec![]).await
+}
+
 /// `getStats()` of the newest open connection.
 pub async fn stats(browser: &Browser) -> Result<Stats> {
     let all: Vec<Value> = browser.value("return performer.stats()", vec![]).await?;

@@ -28,7 +28,11 @@ pub struct Visitor {
 impl Visitor {
     /// Opens the page at `address`. Nothing is pressed yet.
     pub async fn arrive(driver: &Driver, name: &str, address: &str) -> Result<Self> {
-        let browser = Browser::open(driver, name, 1180, 820).await?;
+        Self::arrive_in(Browser::open(driver, name, 1180, 820).await?, address).await
+    }
+
+    /// The same in a browser that is open already.
+    pub async fn arrive_in(browser: Browser, address: &str) -> Result<Self> {
         browser.goto(address).await?;
         browser
             .until(

@@ -17,8 +17,12 @@ impl Transport {
         for fingerprint in from.all("fingerprint") {
             let (hash, value) = fingerprint.split_once(' ').ok_or(ErrorCode::SdpRefused)?;
             let value = value.to_ascii_uppercase();
+            // The same certificate by another hash (RFC 8122).
+            if !hash.eq_ignore_ascii_case("sha-256") {
+                continue;
+            }
             let other = !self.fingerprint.is_empty() && self.fingerprint != value;
-            if !hash.eq_ignore_ascii_case("sha-256") || !is_sha256(&value) || other {
+            if !is_sha256(&value) || other {
                 return Err(ErrorCode::SdpRefused);
             }
             self.fingerprint = value;
