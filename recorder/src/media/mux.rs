@@ -94,7 +94,7 @@ pub fn mux(
     let mut fixed = Vec::new();
     for (id, element) in [
         (Info::ID, written(&info(recording, name, zero, end))?),
-        (Tracks::ID, written(&tracks(sources))?),
+        (Tracks::ID, written_tracks(&tracks(sources))?),
         (Chapters::ID, chapters_of(zero, end, chapters)?),
         (Tags::ID, written(&tags(recording))?),
     ] {
@@ -334,6 +334,26 @@ fn info(recording: RecordingId, name: &str, zero: i64, end: i64) -> Info {
         writing_app: WritingApp("vestibule".to_owned()),
         ..Info::default()
     }
+}
+
+/// `mkv-element` writes every element that has a default, `AlphaMode` too, which WebM's older readers do
+/// not know: a void (RFC 8794, 11.3.2) of the same length stands in its place.
+fn written_tracks(tracks: &Tracks) -> Result<Vec<u8>, mkv_element::Error> {
+    const ALPHA_MODE: [u8; 4] = [0x53, 0xc0, 0x81, 0];
+    const VOID: [u8; 4] = [0xec, 0x82, 0, 0];
+    let mut out = written(tracks)?;
+    for video in tracks.track_entry.iter().filter_map(|t| t.video.as_ref()) {
+        let with = written(video)?;
+        let alpha = with.windows(4).position(|four| four == ALPHA_MODE);
+        let place = out.windows(with.len()).position(|bytes| bytes == with);
+        let Some(at) = place.zip(alpha).map(|(place, alpha)| place + alpha) else {
+            continue;
+        };
+        if let Some(mode) = out.get_mut(at..at + VOID.len()) {
+            mode.copy_from_slice(&VOID);
+        }
+    }
+    Ok(out)
 }
 
 fn tracks(sources: &[&Source]) -> Tracks {
