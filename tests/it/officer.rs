@@ -48,7 +48,7 @@ impl Officer {
                 let passphrase = self.person.passphrase.as_deref();
                 format!("passphrase={}", passphrase.context("officers have one")?)
             }
-            "/cases/{id}/bundle" => format!("recording={recording}"),
+            "/cases/{id}/bundle" | "/cases/{id}/play" => format!("recording={recording}"),
             "/cases/{id}/close" | "/sign-out" => String::new(),
             new => bail!("the form {new} is new: say here what is filled in"),
         })

@@ -110,6 +110,9 @@ pub(super) async fn show(
 ) -> Result<Response, Trouble> {
     let Some(play) = playing(&recorder, &signed, &case, &recording)? else {
         // The shares are locked again, or it was opened by somebody else.
+        let id: CaseId = case.parse().map_err(|_| Trouble::NotFound)?;
+        let own = signed.tenant.case(id).await.map_err(crate::Error::from)?;
+        own.ok_or(Trouble::NotFound)?;
         return Ok(Redirect::to(&format!("/cases/{case}#handed-out")).into_response());
     };
     let opened = &play.opened;

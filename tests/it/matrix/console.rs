@@ -30,24 +30,37 @@ enum About {
     Case,
 }
 
+/// What plays an opened recording, and what it plays: there once it is opened.
+const PLAYER: &str = "/cases/{id}/play/{recording}";
+const PLAYED: &str = "/cases/{id}/play/{recording}/{file}";
+
 /// The forms, in an order in which their owner can send them.
 const FORMS: &[&str] = &[
     "/sign-in",
     "/cases",
     "/cases/{id}/approve",
     "/cases/{id}/bundle",
+    "/cases/{id}/play",
     "/cases/{id}/close",
     "/sign-out",
 ];
 
 fn about(path: &str) -> Result<About> {
     Ok(match path {
-        "/sign-in" | "/sign-out" | "/assets/tokens.css" | "/assets/console.css" => About::Anyone,
+        "/sign-in"
+        | "/sign-out"
+        | "/assets/tokens.css"
+        | "/assets/console.css"
+        | "/assets/play.js" => About::Anyone,
         "/" | "/cases" | "/cases/new" | "/log" | "/keys" => About::Own,
         "/recordings/{id}" => About::Recording,
-        "/cases/{id}" | "/cases/{id}/approve" | "/cases/{id}/bundle" | "/cases/{id}/close" => {
-            About::Case
-        }
+        "/cases/{id}"
+        | "/cases/{id}/approve"
+        | "/cases/{id}/bundle"
+        | "/cases/{id}/play"
+        | PLAYER
+        | PLAYED
+        | "/cases/{id}/close" => About::Case,
         new => bail!("the console's route {new} is new: say here whose it is"),
     })
 }
@@ -169,7 +182,10 @@ impl Sides {
     fn path(&self, route: &str) -> Result<String> {
         Ok(match about(route)? {
             About::Recording => route.replace("{id}", &self.recording),
-            About::Case => route.replace("{id}", &self.case),
+            About::Case => route
+                .replace("{id}", &self.case)
+                .replace("{recording}", &self.recording)
+                .replace("{file}", "call.webm"),
             About::Own if route == "/cases/new" => format!("{route}?recording={}", self.recording),
             About::Own | About::Anyone => route.to_owned(),
         })
@@ -265,11 +281,19 @@ impl Sides {
         Ok(())
     }
 
-    /// The owner gets the page, and it is theirs.
-    async fn shown(&self, route: &str) -> Result<()> {
+    async fn vera_asks(&self, route: &str) -> Result<Reply> {
         let own = Some(self.vera.cookie.as_str());
         let path = self.path(route)?;
-        let reply = ask(&self.console, &Method::GET, &path, &headers(own, None), "").await?;
+        ask(&self.console, &Method::GET, &path, &headers(own, None), "").await
+    }
+
+    /// The owner gets the page, and it is theirs.
+    async fn shown(&self, route: &str) -> Result<()> {
+        if [PLAYER, PLAYED].contains(&route) {
+            // Not before it is opened.
+            return Ok(());
+        }
+        let reply = self.vera_asks(route).await?;
         ensure!(reply.status == StatusCode::OK, "{}", reply.status);
         ensure!(
             about(route)? == About::Anyone || self.tells(&reply),
@@ -315,6 +339,14 @@ impl Sides {
                 "/cases/{id}/bundle" => {
                     let names = memchr::memmem::find(&reply.body, self.recording.as_bytes());
                     ensure!(names.is_some(), "no bundle was handed out");
+                }
+                "/cases/{id}/play" => {
+                    let player = self.vera_asks(PLAYER).await?;
+                    ensure!(player.status == StatusCode::OK, "{}", player.status);
+                    ensure!(self.tells(&player), "the player is empty");
+                    // It was a chat: there is nothing to hear.
+                    let sound = self.vera_asks(PLAYED).await?;
+                    ensure!(sound.status == StatusCode::NOT_FOUND, "{}", sound.status);
                 }
                 "/sign-out" => {
                     let page =
