@@ -152,8 +152,9 @@ async fn renew(plan: &Plan, client: &Client) -> Result<()> {
 /// Calls are offered besides chat, as the notices say.
 async fn offer(recorder: &Cli, slug: &str, site: &str) -> Result<()> {
     let mut offer = vec!["site", "offer", slug, site];
-    for modality in ["audio", "video", "screen"] {
-        offer.extend(["--modality", modality]);
+    offer.extend(["--modality", "audio", "--modality", "video"]);
+    if slug != "harbour" {
+        offer.extend(["--modality", "screen"]);
     }
     recorder.run(&offer, "").await.map(drop)
 }

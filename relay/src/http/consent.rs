@@ -44,7 +44,7 @@ pub(super) async fn agree(
     caller.take(&front, Ask::Consent)?;
     let tenant = front.tenant_of_site(site).await?;
     let site = tenant.site(site).await?.ok_or(ErrorCode::NotFound)?;
-    let notice = check(&tenant, &site, &request).await?;
+    let notice = check(&front, &tenant, &site, &request).await?;
     let recorded = request.recording == RecordingChoice::Acknowledged;
     take_no_more(&front, &tenant, recorded)?;
 
@@ -59,6 +59,7 @@ pub(super) async fn agree(
 
 /// What was agreed to must be what is offered, under the notice that is current.
 async fn check(
+    front: &Front,
     tenant: &Tenant,
     site: &Site,
     request: &ConsentRequest,
@@ -70,7 +71,7 @@ async fn check(
         return Err(ErrorCode::NoticeOutdated);
     }
     let (notice, _) = read(tenant, &request.notice).await?;
-    let offered = offered(site);
+    let offered = offered(front, site);
     if request.modalities.is_empty() {
         return Err(ErrorCode::ConsentMissing);
     }
@@ -138,7 +139,7 @@ async fn begin(
         recording,
         notice: request.notice,
         policy: notice.recording,
-        offered: offered(site),
+        offered: offered(front, site),
         modalities: modalities.clone(),
         since: now,
     };

@@ -19,14 +19,6 @@ use super::extract::Id;
 use super::front::Front;
 use super::problem::Problem;
 
-/// What this node can carry. A site may list more; more is offered when it can be.
-const CARRIED: [Modality; 4] = [
-    Modality::Chat,
-    Modality::Audio,
-    Modality::Video,
-    Modality::Screen,
-];
-
 /// `?lang=`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Wanted {
@@ -50,7 +42,7 @@ pub(super) async fn current(
     let view = GateView {
         name: tenant.info().name.clone(),
         accent: site.accent.clone(),
-        modalities: offered(&site),
+        modalities: offered(&front, &site),
         recording: notice.recording.mode,
         notice: chosen,
         notice_json,
@@ -92,12 +84,13 @@ pub(super) async fn by_hash(
     Ok(response)
 }
 
-/// What a visitor of this site may agree to.
-pub(super) fn offered(site: &Site) -> Vec<Modality> {
-    CARRIED
-        .into_iter()
-        .filter(|modality| site.modalities.contains(modality))
-        .collect()
+/// What a visitor of this site may agree to: what it lists, as far as this node carries it.
+pub(super) fn offered(front: &Front, site: &Site) -> Vec<Modality> {
+    let mut offered = site.modalities.clone();
+    if !front.config.media.enabled {
+        offered.retain(|modality| *modality == Modality::Chat);
+    }
+    offered
 }
 
 /// A notice's words, and its exact bytes as text.

@@ -161,12 +161,18 @@ async fn a_wrong_request_gets_its_word_and_leaves_no_row() -> Result<()> {
     let gate: GateView = widget
         .fetch(&format!("/api/v1/sites/{site}/notice"), &[])
         .await?;
+    // The clinic's site offers no screens.
+    let clinic = client(&house, "harbour")?.site.context("no site")?;
+    let clinic_gate: GateView = widget
+        .fetch(&format!("/api/v1/sites/{clinic}/notice"), &[])
+        .await?;
     let unknown = Hash32::of(MARK.as_bytes());
     let (yes, no) = (RecordingChoice::Acknowledged, RecordingChoice::Refused);
     let chat: &[Modality] = &[Modality::Chat];
     let agreements = [
         (
             "to nothing",
+            site,
             gate.notice,
             &[] as &[Modality],
             yes,
@@ -174,13 +180,15 @@ async fn a_wrong_request_gets_its_word_and_leaves_no_row() -> Result<()> {
         ),
         (
             "to what is not offered",
-            gate.notice,
-            &[Modality::Chat, Modality::Video],
+            clinic,
+            clinic_gate.notice,
+            &[Modality::Chat, Modality::Screen],
             yes,
             ErrorCode::ModalityRefused,
         ),
         (
             "to a notice that is not this one",
+            site,
             unknown,
             chat,
             yes,
@@ -188,13 +196,14 @@ async fn a_wrong_request_gets_its_word_and_leaves_no_row() -> Result<()> {
         ),
         (
             "without the recording that must be",
+            site,
             gate.notice,
             chat,
             no,
             ErrorCode::RecordingRequired,
         ),
     ];
-    for (what, notice, modalities, choice, code) in agreements {
+    for (what, site, notice, modalities, choice, code) in agreements {
         let log = Log::from_here(&house)?;
         let reply = consent(&widget, site, notice, modalities, choice).await?;
         ensure!(
