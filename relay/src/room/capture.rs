@@ -307,7 +307,8 @@ impl Room {
 
     /// When the next key is a minute old.
     pub(super) fn ratchet_at(&self) -> Option<Millis> {
-        let with_key = |media: &&MediaTrack| media.sealer.as_ref().is_some_and(|s| s.has_key());
+        let with_key =
+            |media: &&MediaTrack| media.sealer.as_ref().is_some_and(TrackSealer::has_key);
         let due = self.media.iter().filter(with_key);
         due.map(|media| media.ratcheted.plus(RATCHET_MS)).min()
     }

@@ -192,6 +192,10 @@ pub(super) struct Board {
 
 /// One conversation.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own; what excludes each other is the phase"
+)]
 pub struct Room {
     pub(super) house: Arc<House>,
     pub(super) facts: Facts,

@@ -39,9 +39,10 @@ impl Room {
         person.heard = true;
         let paced = match (&message, cid) {
             (_, Some(_)) => Some((&mut person.pace, self.house.limits.per_minute)),
-            (ClientMessage::Typing { .. } | ClientMessage::Mark { .. }, _) => None,
             (
-                ClientMessage::Invite { .. }
+                ClientMessage::Typing { .. }
+                | ClientMessage::Mark { .. }
+                | ClientMessage::Invite { .. }
                 | ClientMessage::Transfer { .. }
                 | ClientMessage::Leave {}
                 | ClientMessage::End {},

@@ -247,7 +247,7 @@ impl Browser {
         self.type_into(&field, text).await
     }
 
-    /// Types `text` into `field`. ChromeDriver has no keys for what stands outside the Basic
+    /// Types `text` into `field`. `ChromeDriver` has no keys for what stands outside the Basic
     /// Multilingual Plane, an emoji say: that is put in as an input method would.
     pub async fn type_into(&self, field: &WebElement, text: &str) -> Result<()> {
         const INSERT: &str =

@@ -272,6 +272,8 @@ impl Film {
                 &scale,
                 "-fps_mode",
                 "passthrough",
+                "-enc_time_base",
+                "-1",
                 "-f",
                 "rawvideo",
                 "-",
