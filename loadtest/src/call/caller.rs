@@ -48,6 +48,8 @@ pub struct Sent {
 pub struct Played {
     /// Of each source: when its first packet was due, and the number of the next.
     clocks: BTreeMap<Modality, (Instant, usize)>,
+    /// When RTP times began: they follow the clock, also where the recording leaps.
+    origin: Option<Instant>,
     /// Everything, in order.
     pub sent: Vec<Sent>,
 }
@@ -308,8 +310,14 @@ impl Run {
             if began + packet.after > now {
                 continue;
             }
+            let due = began + packet.after;
+            let origin = *played(&self.log).origin.get_or_insert(due);
+            let time = self
+                .recorded(kind)
+                .time(due.saturating_duration_since(origin));
             let muted = self.is_muted(kind);
-            let went = !muted && self.peer.as_mut().is_some_and(|p| p.send(kind, &packet));
+            let peer = self.peer.as_mut().filter(|_| !muted);
+            let went = peer.is_some_and(|peer| peer.send(kind, &packet, time));
             let mut played = played(&self.log);
             played.clocks.insert(kind, (began, number + 1));
             if went {

@@ -206,8 +206,8 @@ impl Peer {
         }
     }
 
-    /// Sends a packet of an own source; says whether it could be.
-    pub fn send(&mut self, kind: Modality, packet: &Due) -> bool {
+    /// Sends a packet of an own source with this RTP time; says whether it could be.
+    pub fn send(&mut self, kind: Modality, packet: &Due, time: u32) -> bool {
         let Some((mid, _, numbers)) = self.sends.iter_mut().find(|(_, k, _)| *k == kind) else {
             return false;
         };
@@ -219,7 +219,6 @@ impl Peer {
             return false;
         };
         let now = Instant::now().into_std();
-        let time = u32::try_from(packet.time & u64::from(u32::MAX)).unwrap_or(0);
         stream.set_unpaced(true);
         stream.write_rtp(
             RtpWrite::new(

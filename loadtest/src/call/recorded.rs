@@ -29,8 +29,6 @@ pub struct Recorded {
 pub struct Due {
     /// When it is sent, after the first.
     pub after: Duration,
-    /// RTP time after the first.
-    pub time: u64,
     /// RTP marker.
     pub marker: bool,
     /// RTP payload.
@@ -90,6 +88,12 @@ impl Recorded {
         round.into_iter().find(begins).unwrap_or(number)
     }
 
+    /// The RTP time of this moment: 32 bits, from 0 on and around.
+    pub fn time(&self, at: Duration) -> u32 {
+        let units = at.as_nanos() * u128::from(self.rate) / 1_000_000_000;
+        u32::try_from(units & u128::from(u32::MAX)).unwrap_or(0)
+    }
+
     /// The packet with this number, counted from 0 and on.
     pub fn packet(&self, number: usize) -> Option<Due> {
         let count = self.packets.len().max(1);
@@ -98,7 +102,6 @@ impl Recorded {
         let time = rounds * u64::from(self.lasts) + u64::from(packet.time);
         Some(Due {
             after: Duration::from_nanos(time * 1_000_000_000 / u64::from(self.rate)),
-            time,
             marker: packet.marker,
             payload: Arc::clone(&packet.payload),
         })
@@ -150,7 +153,7 @@ mod tests {
         let first = pictures.packet(0).context("no packet")?;
         // A VP8 payload begins with its descriptor; in a key frame the next byte's last bit is 0.
         assert_eq!(first.payload[0] & 0x10, 0x10);
-        let second = (0..).find_map(|n| pictures.packet(n).filter(|p| p.time > 0));
+        let second = (0..).find_map(|n| pictures.packet(n).filter(|p| !p.after.is_zero()));
         assert_eq!(second.context("no second picture")?.after.as_millis(), 66);
         assert_eq!(pictures.beginning(0), 0);
         let next = pictures
