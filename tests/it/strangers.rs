@@ -1,5 +1,6 @@
 //! Tools written by others open what is made here, and what they make opens here.
 
+mod aiortc;
 mod bagit;
 mod opener;
 mod tink;
