@@ -91,7 +91,7 @@ impl Tenant {
     }
 
     /// Adds a modality to what this participant has agreed to, or takes it away; when stands beside
-    /// it. [`StoreError::NotFound`] if the participant is not there.
+    /// it. What is so already is not written again. [`StoreError::NotFound`] if the participant is not there.
     pub async fn change_consent(
         &self,
         participant: ParticipantId,
@@ -104,6 +104,9 @@ impl Tenant {
         let row = tx.row(sql, args![participant]).await?;
         let row = row.ok_or(StoreError::NotFound)?;
         let mut consent = read_participant(row)?.consent;
+        if consent.modalities.contains(&modality) == given {
+            return Ok(consent);
+        }
         consent.modalities.retain(|other| *other != modality);
         if given {
             consent.modalities.push(modality);

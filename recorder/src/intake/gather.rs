@@ -78,6 +78,7 @@ impl Gathering {
             Record::Wraps(r) => (r.recording, r.tenant),
             Record::End(r) => (r.recording, r.tenant),
             Record::Gap(r) => (r.recording, r.tenant),
+            Record::Consent(r) => (r.recording, r.tenant),
             Record::Event(_) => return,
         };
         let gathered = self
@@ -115,7 +116,8 @@ impl Gathering {
                     }
                 }
             }
-            Record::Event(_) => {}
+            // Sealed events and rows say it to whoever comes later.
+            Record::Consent(_) | Record::Event(_) => {}
         }
     }
 

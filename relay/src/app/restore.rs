@@ -146,6 +146,7 @@ impl One<'_> {
         let id = session.session.id;
         if let Some(recording) = &recording {
             self.left(&mut session, recording).await?;
+            self.withdrawn(&mut session, recording).await?;
         }
         // Nothing recorded, nobody ever joined, or ended already: there is nothing to go on with.
         let Some(recording) = recording.filter(|recording| recording.end.is_none()) else {
@@ -211,6 +212,22 @@ impl One<'_> {
         Ok(())
     }
 
+    /// The same for what the spool says was withdrawn: nobody is recorded again before they agree again.
+    async fn withdrawn(
+        &self,
+        session: &mut UnfinishedSession,
+        recording: &RecoveredRecording,
+    ) -> Result<()> {
+        for ((who, modality), at) in &recording.withdrawn {
+            let row = session.participants.iter_mut().find(|row| row.id == *who);
+            if let Some(row) = row.filter(|row| row.consent.modalities.contains(modality)) {
+                let changed = self.tenant.change_consent(*who, *modality, false, *at);
+                row.consent.modalities = changed.await?.modalities;
+            }
+        }
+        Ok(())
+    }
+
     async fn end(&self, session: &UnfinishedSession) -> Result<()> {
         let at = self.now.whole_seconds();
         let until = at.plus(self.means.after_end_ms);
@@ -227,14 +244,14 @@ impl One<'_> {
     ) -> Result<Facts> {
         let session = &session.session;
         let site = self.tenant.site(session.site).await?;
+        let listed = site.as_ref().map(|site| site.modalities.clone());
+        let mut offered = listed.unwrap_or_default();
+        self.means.media.carries(&mut offered);
         Ok(Facts {
             tenant: self.tenant.id(),
             session: session.id,
             site: session.site,
-            offered: site
-                .as_ref()
-                .map(|site| site.modalities.clone())
-                .unwrap_or_default(),
+            offered,
             site_name: site.map(|site| site.name).unwrap_or_default(),
             recording: session.recording,
             notice: session.notice,

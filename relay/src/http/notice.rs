@@ -87,9 +87,7 @@ pub(super) async fn by_hash(
 /// What a visitor of this site may agree to: what it lists, as far as this node carries it.
 pub(super) fn offered(front: &Front, site: &Site) -> Vec<Modality> {
     let mut offered = site.modalities.clone();
-    if !front.config.media.enabled {
-        offered.retain(|modality| *modality == Modality::Chat);
-    }
+    front.means.media.carries(&mut offered);
     offered
 }
 

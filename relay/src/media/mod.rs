@@ -26,6 +26,7 @@ use std::thread::JoinHandle;
 
 use anyhow::{Context as _, Result};
 use nix::sys::socket::{setsockopt, sockopt};
+use proto::notice::Modality;
 use proto::{ErrorCode, SessionId};
 use tokio::sync::{Semaphore, mpsc};
 
@@ -79,6 +80,13 @@ impl Media {
     /// No workers: every call is refused.
     pub fn disabled() -> Self {
         Self::default()
+    }
+
+    /// Leaves of what a site offers what is carried here: without workers chat alone.
+    pub fn carries(&self, offered: &mut Vec<Modality>) {
+        if self.workers.is_empty() {
+            offered.retain(|modality| *modality == Modality::Chat);
+        }
     }
 
     /// Whether every port can be had; none is kept.

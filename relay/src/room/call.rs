@@ -74,15 +74,17 @@ impl Caller {
         }
     }
 
+    /// With a connection or without.
+    pub(super) fn is_in(&self) -> bool {
+        matches!(self.standing, Standing::In | Standing::Away)
+    }
+
     fn is_awaited(&self) -> bool {
         matches!(self.standing, Standing::Ringing | Standing::Away)
     }
 
     fn is_or_will_be_in(&self) -> bool {
-        matches!(
-            self.standing,
-            Standing::In | Standing::Away | Standing::Ringing
-        )
+        self.is_in() || self.standing == Standing::Ringing
     }
 }
 
@@ -104,8 +106,7 @@ impl Call {
     }
 
     pub(super) fn inside(&self) -> impl Iterator<Item = &Caller> {
-        let inside = |caller: &&Caller| matches!(caller.standing, Standing::In | Standing::Away);
-        self.callers.iter().filter(inside)
+        self.callers.iter().filter(|caller| caller.is_in())
     }
 
     /// When time passing would change anything.
@@ -120,6 +121,16 @@ impl Call {
 }
 
 impl Room {
+    /// Their place in the call, if it is such a one.
+    pub(super) fn caller(
+        &mut self,
+        who: usize,
+        fits: impl Fn(&Caller) -> bool,
+    ) -> Result<&mut Caller, ErrorCode> {
+        let caller = self.call.as_mut().and_then(|call| call.caller(who));
+        caller.filter(|c| fits(c)).ok_or(ErrorCode::CallMissing)
+    }
+
     /// What a participant sends about a call they are in, or would be.
     pub(super) fn call_message(
         &mut self,
@@ -260,10 +271,7 @@ impl Room {
         reason: Refusal,
         rng: &mut impl CryptoRng,
     ) -> Result<(), ErrorCode> {
-        let caller = self.call.as_mut().and_then(|call| call.caller(who));
-        if caller.is_none_or(|caller| caller.standing != Standing::Ringing) {
-            return Err(ErrorCode::CallMissing);
-        }
+        self.caller(who, |caller| caller.standing == Standing::Ringing)?;
         self.noted(now, who, CallEvent::Declined { reason }, rng)?;
         self.out_of_call(now, who, reason.into(), reason.into(), rng)
     }
@@ -276,10 +284,7 @@ impl Room {
         reason: OverReason,
         rng: &mut impl CryptoRng,
     ) -> Result<(), ErrorCode> {
-        let caller = self.call.as_mut().and_then(|call| call.caller(who));
-        if !caller.is_some_and(|caller| caller.is_or_will_be_in()) {
-            return Err(ErrorCode::CallMissing);
-        }
+        self.caller(who, Caller::is_or_will_be_in)?;
         self.noted(now, who, CallEvent::LeftCall {}, rng)?;
         self.out_of_call(now, who, Standing::Left, reason, rng)
     }
@@ -291,8 +296,7 @@ impl Room {
         who: usize,
         rng: &mut impl CryptoRng,
     ) -> Result<(), ErrorCode> {
-        let is_in = |call: &mut Call| call.caller(who).is_some_and(|c| c.is_or_will_be_in());
-        if self.call.as_mut().is_some_and(is_in) {
+        if self.caller(who, Caller::is_or_will_be_in).is_ok() {
             self.out_of_call(now, who, Standing::Left, OverReason::Gone, rng)?;
         }
         Ok(())
@@ -376,9 +380,8 @@ impl Room {
         on: bool,
         rng: &mut impl CryptoRng,
     ) -> Result<(), ErrorCode> {
-        let caller = self.call.as_mut().and_then(|call| call.caller(who));
-        let sources = caller.ok_or(ErrorCode::CallMissing)?.sources.iter_mut();
-        let source = sources.into_iter().find(|source| source.kind == kind);
+        let mut sources = self.caller(who, Caller::is_in)?.sources.iter_mut();
+        let source = sources.find(|source| source.kind == kind);
         let source = source.ok_or(ErrorCode::CallMissing)?;
         if source.muted == on {
             return Ok(());
@@ -396,11 +399,7 @@ impl Room {
         on: bool,
         rng: &mut impl CryptoRng,
     ) -> Result<(), ErrorCode> {
-        let caller = self.call.as_mut().and_then(|call| call.caller(who));
-        let caller = caller.ok_or(ErrorCode::CallMissing)?;
-        if !matches!(caller.standing, Standing::In | Standing::Away) {
-            return Err(ErrorCode::CallMissing);
-        }
+        let caller = self.caller(who, Caller::is_in)?;
         if caller.held == on {
             return Ok(());
         }
@@ -411,8 +410,9 @@ impl Room {
 
     /// Their connection is up, or is not.
     pub(super) fn connection(&mut self, now: Millis, who: usize, up: bool) {
-        let caller = self.call.as_mut().and_then(|call| call.caller(who));
-        let Some(caller) = caller else { return };
+        let Ok(caller) = self.caller(who, Caller::is_in) else {
+            return;
+        };
         match (caller.standing, up) {
             (Standing::Away, true) => caller.standing = Standing::In,
             (Standing::In, false) => {

@@ -14,6 +14,7 @@ use seal::spool::{Record, RecordedGap};
 use seal::track::{Recipients, TrackId, TrackSealer};
 use zeroize::Zeroizing;
 
+use super::call::Caller;
 use super::state::{Phase, Room, error_frame};
 use crate::media::order::{Captured, Cause, News, Order, Send, Take};
 
@@ -45,13 +46,7 @@ impl Room {
         takes: &[TakeSlot],
     ) -> Result<(), ErrorCode> {
         let peer = self.people.get(who).ok_or(ErrorCode::Internal)?.id;
-        let caller = self.call.as_mut().and_then(|call| call.caller(who));
-        let is_in = |standing| {
-            use proto::call::Standing::{Away, In};
-            matches!(standing, In | Away)
-        };
-        let caller = caller.filter(|caller| is_in(caller.standing));
-        if caller.ok_or(ErrorCode::CallMissing)?.offered.is_some() {
+        if self.caller(who, Caller::is_in)?.offered.is_some() {
             return Err(ErrorCode::RateLimited);
         }
         let names = sends.iter().map(|s| &s.mid);
@@ -85,9 +80,8 @@ impl Room {
                 })
             })
             .collect();
-        if let Some(caller) = self.call.as_mut().and_then(|call| call.caller(who)) {
-            caller.offered = Some(sends.iter().map(|send| (send.kind, send.track)).collect());
-        }
+        let offered = sends.iter().map(|send| (send.kind, send.track)).collect();
+        self.caller(who, Caller::is_in)?.offered = Some(offered);
         self.order(Order::Offer {
             peer,
             sdp,
@@ -205,7 +199,7 @@ impl Room {
                 self.sources_are(now, who, rng)
             }
             Err(code) => {
-                if let Some(caller) = self.call.as_mut().and_then(|call| call.caller(who)) {
+                if let Ok(caller) = self.caller(who, |_| true) {
                     caller.offered = None;
                 }
                 self.frame_to(who, error_frame(code, None, None));

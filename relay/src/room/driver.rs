@@ -143,7 +143,7 @@ enum Woken {
     Append(Outcome),
     Kept,
     News(News),
-    Consented(Consented),
+    Consented(Option<Consented>),
     Time,
 }
 
@@ -151,7 +151,7 @@ impl Driver {
     async fn run(mut self, mut mailbox: mpsc::Receiver<Letter>) {
         let mut timer = Timer::default();
         self.carry_out();
-        while !self.finished || self.keeping.is_some() {
+        while !self.finished || self.keeping.is_some() || !self.consents.is_empty() {
             timer.set(self.room.deadline(), &self.means.clock);
             let woken = tokio::select! {
                 biased;
@@ -159,11 +159,11 @@ impl Driver {
                 letter = mailbox.recv() => Woken::Letter(letter),
                 () = kept(&mut self.keeping) => Woken::Kept,
                 news = self.lines.news() => Woken::News(news),
-                Some(Ok(done)) = self.consents.join_next() => Woken::Consented(done),
+                Some(done) = self.consents.join_next() => Woken::Consented(done.ok()),
                 () = timer.rings() => Woken::Time,
             };
             // What is durable is told at once, whatever the store does.
-            if matches!(woken, Woken::Letter(Some(_)) | Woken::News(_) | Woken::Time) {
+            if !matches!(woken, Woken::Append(_) | Woken::Letter(None) | Woken::Kept) {
                 self.look_up_keys().await;
             }
             let now = self.means.clock.now();
@@ -178,7 +178,10 @@ impl Driver {
                 Woken::Letter(None) => break,
                 Woken::Kept => {}
                 Woken::News(news) => self.tell(now, Command::Media(news)),
-                Woken::Consented(done) => self.tell(now, Command::Consented(Box::new(done))),
+                Woken::Consented(None) => {}
+                Woken::Consented(Some(done)) => {
+                    self.tell(now, Command::Consented(Box::new(done)));
+                }
                 Woken::Time => self.room.tick(now, &mut UnwrapErr(SysRng)),
             }
             self.carry_out();
@@ -306,6 +309,7 @@ impl Driver {
                     participant,
                     modality,
                     given,
+                    at,
                 } => {
                     let job = consents::Job {
                         tenant: self.tenant.clone(),
@@ -313,9 +317,10 @@ impl Driver {
                         participant,
                         modality,
                         given,
-                        now: self.means.clock.now(),
+                        at,
                     };
-                    self.consents.spawn(job.run());
+                    let shutdown = self.means.shutdown.clone();
+                    self.consents.spawn(job.run(shutdown));
                 }
                 Effect::Media(order) => {
                     let recorded = self.room.facts().recording.is_some();

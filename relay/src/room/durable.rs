@@ -1,5 +1,7 @@
 //! From an event to the spool, and from the spool to the people: sealed, appended, then shown.
 
+use std::sync::Arc;
+
 use proto::call::CallEvent;
 use proto::event::{ChatEvent, LeaveReason};
 use proto::notice::Modality;
@@ -11,8 +13,9 @@ use seal::track::{Recipients, TrackId, TrackSealer};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::effect::Effect;
+use super::facts::SealTarget;
 use super::person::{Acked, Stage};
-use super::state::{InFlight, Phase, Room, to_frame};
+use super::state::{BELIEVED_MS, InFlight, Phase, Room, to_frame};
 
 /// An event that has its number and is not durable yet.
 #[derive(Debug)]
@@ -213,6 +216,20 @@ impl Room {
         Ok(())
     }
 
+    /// The newest keys for new epochs.
+    pub(super) fn seal_to(
+        &mut self,
+        now: Millis,
+        target: Arc<SealTarget>,
+        rng: &mut impl CryptoRng,
+    ) {
+        if self.facts.recording.is_some() {
+            self.target = Some(target);
+            self.believed_until = now.plus(BELIEVED_MS);
+            self.note_changes(now, rng);
+        }
+    }
+
     /// Asked before anything is begun that needs a new key: where the keys to seal it to were not
     /// looked up for too long, this one act is refused, and may be tried again.
     pub(super) fn keys_are_fresh(&self, now: Millis) -> Result<(), ErrorCode> {
@@ -324,18 +341,19 @@ impl Room {
         self.close_media();
         self.close_everyone(Some(ErrorCode::RecordingUnavailable));
         self.board.changed = true;
-        if self.stopping {
-            self.let_go();
+        if self.stopping.is_some() {
+            self.let_go(now);
         }
         self.settle(now);
     }
 
     /// The relay stops while an append is held: none of it was acknowledged.
-    pub(super) fn let_go(&mut self) {
+    pub(super) fn let_go(&mut self, now: Millis) {
         self.in_flight = None;
         self.outbox = Vec::new();
         self.pending.clear();
         self.phase = Phase::Stopping;
+        self.no_more_places(now);
     }
 
     /// An append of somebody's failed, and no other will succeed.
@@ -354,7 +372,7 @@ impl Room {
         self.in_flight = None;
         self.outbox = Vec::new();
         self.pending.clear();
-        self.phase = if self.stopping {
+        self.phase = if self.stopping.is_some() {
             Phase::Stopping
         } else {
             Phase::Broken
@@ -369,6 +387,7 @@ impl Room {
         self.ending = None;
         self.close_media();
         self.closing = 0;
+        self.no_more_places(now);
         self.close_everyone(Some(ErrorCode::RecordingUnavailable));
         self.board.changed = true;
         self.settle(now);
@@ -400,7 +419,7 @@ impl Room {
                 self.tell_others(None, &frame);
                 self.remember(n, frame);
                 if let CallEvent::Agreed { .. } | CallEvent::Withdrew { .. } = what {
-                    self.has_consented(now, who, what);
+                    self.has_consented(now, who);
                 }
             }
             What::Joined => {

@@ -37,6 +37,8 @@ pub enum Effect {
         modality: Modality,
         /// Agreed, or withdrew.
         given: bool,
+        /// When they said so.
+        at: Millis,
     },
     /// Tell the media worker.
     Media(Box<Order>),

@@ -43,9 +43,13 @@ impl Room {
         }
         // What was captured of a call comes first.
         self.over(now, OverReason::SessionEnded, None, rng)?;
-        if self.closing > 0 && self.ending.is_none_or(|(_, until)| now < until) {
+        let waits = self.closing > 0 || self.is_changing();
+        if waits && self.ending.is_none_or(|(_, until)| now < until) {
             self.ending.get_or_insert((because, now.plus(LAST_MS)));
             return Ok(());
+        }
+        for who in 0..self.people.len() {
+            self.note_last(now, who, rng)?;
         }
         self.ending = None;
         let n = self.last + 1;
@@ -79,9 +83,10 @@ impl Room {
         Ok(())
     }
 
-    /// An end that waited for what was captured of its call.
+    /// An end that waited for what was captured of its call, or for a change of consent.
     pub(super) fn end_if_due(&mut self, now: Millis, rng: &mut impl CryptoRng) {
-        let due = |(_, until): &(Because, Millis)| self.closing == 0 || now >= *until;
+        let waits = self.closing > 0 || self.is_changing();
+        let due = |(_, until): &(Because, Millis)| !waits || now >= *until;
         if let Some((because, _)) = self.ending.filter(due)
             && self.phase == Phase::Open
             && let Err(code) = self.end(now, because, rng)

@@ -17,8 +17,7 @@ impl Room {
         who: usize,
         rng: &mut impl CryptoRng,
     ) -> Result<(), ErrorCode> {
-        let caller = self.call.as_mut().and_then(|call| call.caller(who));
-        let Some(caller) = caller else {
+        let Ok(caller) = self.caller(who, |_| true) else {
             return Ok(());
         };
         let offered = caller.offered.take().unwrap_or_default();

@@ -24,6 +24,7 @@ impl Room {
         rng: &mut impl CryptoRng,
     ) -> Result<(), ErrorCode> {
         self.leaves_call(now, who, rng)?;
+        self.note_last(now, who, rng)?;
         let event = ChatEvent::Left {
             n: self.last + 1,
             at: now,
@@ -84,13 +85,13 @@ impl Room {
     }
 
     /// The relay stops: what is in flight becomes durable, then everyone is told.
-    pub(super) fn shut_down(&mut self) {
+    pub(super) fn shut_down(&mut self, now: Millis) {
         if matches!(self.phase, Phase::Finished) {
             return;
         }
-        self.stopping = true;
+        self.stopping = Some(now);
         if self.is_stalled() {
-            self.let_go();
+            self.let_go(now);
             return;
         }
         self.phase = match self.phase {

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 
-use proto::dsse::Envelope;
 use proto::event::Role;
 use proto::wire::{Person, SealedAt};
 use proto::{Millis, ParticipantId, PublicKey, StaffId, TrackNo};
@@ -10,6 +9,7 @@ use seal::manifest;
 use seal::spool::Record;
 use seal::track::TrackSealer;
 
+use super::agreeing::Change;
 use super::effect::SocketId;
 use super::pace::Pace;
 
@@ -57,10 +57,8 @@ pub struct Participant {
     pub(super) pace: Option<Pace>,
     /// The same for messages about calls.
     pub(super) call_pace: Option<Pace>,
-    /// A change of what they have agreed to is on its way into the rows.
-    pub(super) agreeing: bool,
-    /// Their new receipt, until the change is durable.
-    pub(super) receipt: Option<Envelope>,
+    /// What they have agreed to and withdrawn since, as far as it is not done.
+    pub(super) changes: VecDeque<Change>,
     pub(super) delivered: u64,
     pub(super) read: u64,
 }
@@ -118,8 +116,7 @@ impl Participant {
             said: 0,
             pace: None,
             call_pace: None,
-            agreeing: false,
-            receipt: None,
+            changes: VecDeque::new(),
             delivered: 0,
             read: 0,
         }

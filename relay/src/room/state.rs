@@ -221,8 +221,8 @@ pub struct Room {
     pub(super) gaps: Vec<manifest::Gap>,
     /// What the spool has not heard of them: goes with the next append.
     pub(super) owed: Vec<Record>,
-    /// The relay stops.
-    pub(super) stopping: bool,
+    /// Since when the relay stops.
+    pub(super) stopping: Option<Millis>,
     pub(super) last: u64,
     pub(super) durable: u64,
     pub(super) attaching: Vec<Attaching>,
@@ -292,7 +292,7 @@ impl Room {
             stalled_since: None,
             gaps: Vec::new(),
             owed: Vec::new(),
-            stopping: false,
+            stopping: None,
             last: 0,
             durable: 0,
             attaching: Vec::new(),
@@ -325,12 +325,7 @@ impl Room {
             Command::Gone(socket) => self.gone(now, socket),
             Command::SignedOut(staff) => self.signed_out(now, staff),
             Command::Ahead(ahead) => self.queue_moved(ahead),
-            Command::SealTo(target) => {
-                if self.facts.recording.is_some() {
-                    self.target = Some(target);
-                    self.believed_until = now.plus(BELIEVED_MS);
-                }
-            }
+            Command::SealTo(target) => self.seal_to(now, target, rng),
             Command::Media(news) => self.news(now, news, rng),
             Command::Consented(consented) => {
                 if let Err(code) = self.consented(now, *consented, rng) {
@@ -338,7 +333,7 @@ impl Room {
                 }
             }
             Command::SpoolFailed => self.spool_failed(now),
-            Command::ShutDown => self.shut_down(),
+            Command::ShutDown => self.shut_down(now),
         }
         self.end_if_due(now, rng);
         self.settle(now);
@@ -389,7 +384,8 @@ impl Room {
         self.show_call();
         self.flush(now);
         self.attach_ready(now);
-        let at_rest = self.pending.is_empty() && self.in_flight.is_none() && self.closing == 0;
+        let in_flight = !self.pending.is_empty() || self.in_flight.is_some();
+        let at_rest = !in_flight && self.closing == 0 && !self.is_changing();
         if self.phase == Phase::Stopping && at_rest {
             self.close_everyone(Some(ErrorCode::ShuttingDown));
             self.finish();

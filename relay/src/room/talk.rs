@@ -65,7 +65,7 @@ impl Room {
             ClientMessage::Transfer { to } => self.ask(now, who, to, true, rng),
             ClientMessage::Leave {} => self.leave_by_order(now, who, rng),
             ClientMessage::End {} => self.end(now, Because::Of(who), rng),
-            ClientMessage::Agree { modality, notice } => self.agree(who, modality, notice),
+            ClientMessage::Agree { modality, notice } => self.agree(now, who, modality, notice),
             ClientMessage::Withdraw { modality } => self.withdraw(now, who, modality, rng),
             about_a_call => self.call_message(now, who, about_a_call, rng),
         };

@@ -4,6 +4,7 @@ use proto::event::LeaveReason;
 use proto::{ErrorCode, Millis};
 use rand_core::CryptoRng;
 
+use super::capture::LAST_MS;
 use super::effect::{Change, Effect};
 use super::ending::Because;
 use super::person::Stage;
@@ -36,6 +37,7 @@ impl Room {
                     .min()
             }
             Phase::Ended { until } => Some(until),
+            Phase::Stopping if self.is_changing() => self.stopping.map(|at| at.plus(LAST_MS)),
             Phase::Ending | Phase::Broken | Phase::Stopping | Phase::Finished => None,
         }
     }
@@ -52,6 +54,7 @@ impl Room {
                 self.finish();
             }
             Phase::Ended { until } if now >= until => self.finish(),
+            Phase::Stopping => self.stops_waiting(now, rng),
             _ => {}
         }
         self.settle(now);

@@ -25,3 +25,4 @@ mod rooms;
 mod sign_in;
 mod tls;
 mod weight;
+mod withdrawing;

@@ -103,6 +103,7 @@ pub fn encode(record: &Record, out: &mut Vec<u8>) -> Result<(), Bad> {
         Record::Event(event) => json(5, event, out),
         Record::End(end) => json(6, end, out),
         Record::Gap(gap) => json(7, gap, out),
+        Record::Consent(consent) => json(8, consent, out),
     };
     let length = out.len() - body;
     if written.is_err() || length > BODY_MAX {
@@ -179,6 +180,7 @@ pub fn decode(body: &[u8]) -> Result<Record, Bad> {
         5 => Record::Event(from_json(content)?),
         6 => Record::End(Box::new(from_json(content)?)),
         7 => Record::Gap(from_json(content)?),
+        8 => Record::Consent(from_json(content)?),
         _ => return Err(Bad::Content),
     })
 }

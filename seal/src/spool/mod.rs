@@ -25,8 +25,8 @@ use tokio::sync::{oneshot, watch};
 pub use files::{Disk, SpoolFile, SpoolFiles};
 pub use frame::{Bad, Parsed, decode, encode, parse, segment_header};
 pub use record::{
-    Begin, End, Epoch, Event, EventKind, KeptWrap, LiveWrap, LiveWraps, Record, RecordedGap,
-    TrackWrap,
+    Begin, End, Epoch, Event, EventKind, KeptWrap, LiveWrap, LiveWraps, Record, RecordedConsent,
+    RecordedGap, TrackWrap,
 };
 pub use recover::{Recovered, RecoveredEpoch, RecoveredPart, RecoveredRecording, RecoveredTrack};
 

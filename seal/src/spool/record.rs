@@ -30,6 +30,8 @@ pub enum Record {
     End(Box<End>),
     /// A time in which a recording was not recorded is over.
     Gap(RecordedGap),
+    /// Someone agreed to, or withdrew, a modality after the gate.
+    Consent(RecordedConsent),
 }
 
 impl Record {
@@ -43,6 +45,7 @@ impl Record {
             Self::Event(_) => None,
             Self::End(end) => Some(end.recording),
             Self::Gap(gap) => Some(gap.recording),
+            Self::Consent(consent) => Some(consent.recording),
         }
     }
 }
@@ -223,4 +226,23 @@ pub struct RecordedGap {
     pub recording: RecordingId,
     /// From when to when, and why.
     pub gap: Gap,
+}
+
+/// Someone agreed to, or withdrew, a modality after the gate: for a restarted relay, which can open
+/// no part. A withdrawal stands here before it stands in a row, an agreement after.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordedConsent {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The recording.
+    pub recording: RecordingId,
+    /// Who.
+    pub participant: ParticipantId,
+    /// What.
+    pub modality: Modality,
+    /// Agreed to, or withdrawn.
+    pub given: bool,
+    /// Whole seconds.
+    pub at: Millis,
 }

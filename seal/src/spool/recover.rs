@@ -39,6 +39,8 @@ pub struct RecoveredRecording {
     pub gaps: Vec<Gap>,
     /// Who has left for good, and when.
     pub left: BTreeMap<ParticipantId, Millis>,
+    /// What was withdrawn, and not agreed to again, and when.
+    pub withdrawn: BTreeMap<(ParticipantId, Modality), Millis>,
     /// Whether something acknowledged may be missing from it.
     pub damaged: bool,
     /// Data parts of chat so far, those counted that are known to be missing: the last `n` that was
@@ -183,6 +185,7 @@ impl Scan {
                     end: None,
                     gaps: Vec::new(),
                     left: BTreeMap::new(),
+                    withdrawn: BTreeMap::new(),
                     damaged: false,
                     last: 0,
                 });
@@ -250,6 +253,18 @@ impl RecoveredRecording {
             }
             Record::Gap(gap) => {
                 self.gaps.push(gap.gap);
+                true
+            }
+            Record::Consent(consent) => {
+                if consent.tenant != self.begin.tenant {
+                    return false;
+                }
+                let what = (consent.participant, consent.modality);
+                if consent.given {
+                    self.withdrawn.remove(&what);
+                } else {
+                    self.withdrawn.insert(what, consent.at);
+                }
                 true
             }
             Record::End(end) => {

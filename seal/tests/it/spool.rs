@@ -8,7 +8,9 @@ use proto::notice::Modality;
 use proto::{EventId, Millis, ParticipantId, TenantId};
 use seal::TrackSealer;
 use seal::spool::read::{Position, free, read, scan};
-use seal::spool::{Event, EventKind, Location, Record, Spool, SpoolConfig, SpoolError, SpoolState};
+use seal::spool::{
+    Event, EventKind, Location, Record, RecordedConsent, Spool, SpoolConfig, SpoolError, SpoolState,
+};
 
 use crate::ram::Ram;
 use crate::support::{TestRng, World};
@@ -151,6 +153,41 @@ async fn a_restart_knows_who_has_left_a_session_from_the_event_of_its_own_tenant
     let (_spool, recovered) = Spool::open_directory(folder.path(), config_on_disk()).unwrap();
     let found = &recovered.recordings[&world.begin.recording];
     assert_eq!(found.left, [(gone, at)].into());
+}
+
+#[tokio::test]
+async fn a_restart_knows_what_was_withdrawn_and_not_agreed_to_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut rng = TestRng::new("withdrawn");
+    let world = World::new(&mut rng);
+    let mut records = some_records(&world, 1, 200, &mut rng);
+    let mut says = |participant, modality, given, second: i64| {
+        records.push(Record::Consent(RecordedConsent {
+            tenant: world.begin.tenant,
+            recording: world.begin.recording,
+            participant,
+            modality,
+            given,
+            at: Millis(1_790_000_000_000 + second * 1_000),
+        }));
+    };
+    let (visitor, agent) = (world.visitor, world.agent);
+    says(visitor, Modality::Audio, false, 1);
+    says(visitor, Modality::Video, false, 2);
+    says(agent, Modality::Audio, true, 3);
+    says(visitor, Modality::Video, true, 4);
+    says(agent, Modality::Audio, false, 5);
+    let (spool, _) = Spool::open_directory(folder.path(), config_on_disk()).unwrap();
+    spool.append(&records).await.unwrap();
+    spool.close().await;
+
+    let (_spool, recovered) = Spool::open_directory(folder.path(), config_on_disk()).unwrap();
+    let found = &recovered.recordings[&world.begin.recording];
+    let withdrawn = [
+        ((visitor, Modality::Audio), Millis(1_790_000_001_000)),
+        ((agent, Modality::Audio), Millis(1_790_000_005_000)),
+    ];
+    assert_eq!(found.withdrawn, withdrawn.into());
 }
 
 #[test]

@@ -14,7 +14,7 @@ use proto::{Hash32, KeyId, Millis, ParticipantId, RecordingId, TenantId};
 use seal::manifest::{Cause, Gap};
 use seal::media::{Batch, BatchWriter, Codec, Item, Lost, Packet, PauseCause, Report, Stream};
 use seal::part::{PartHeader, PartKind};
-use seal::spool::{LiveWraps, Record, RecordedGap, encode, segment_header};
+use seal::spool::{LiveWraps, Record, RecordedConsent, RecordedGap, encode, segment_header};
 use seal::{DataKey, Recipient, TrackSealer, WrapInfo, part, wrap};
 use serde_json::{Value, json};
 
@@ -336,6 +336,17 @@ fn spool_frames_and_manifest() {
                     Millis(1_790_000_004_567),
                     Cause::Restart,
                 ),
+            }),
+        ),
+        (
+            "consent",
+            Record::Consent(RecordedConsent {
+                tenant: world.begin.tenant,
+                recording: world.begin.recording,
+                participant: world.visitor,
+                modality: Modality::Video,
+                given: false,
+                at: Millis(1_790_000_005_000),
             }),
         ),
     ] {

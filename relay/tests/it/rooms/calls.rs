@@ -1,6 +1,7 @@
 //! Calls in a room: who may, who is rung, what flows.
 
 mod recorded;
+mod withdrawn;
 
 use proto::call::{
     CallEvent, CallOver, CallView, OverReason, Refusal, Sdp, SendSlot, SourceState, Standing,

@@ -88,6 +88,7 @@ impl Visited {
                     participant,
                     modality,
                     given,
+                    ..
                 } => done.consents.push((participant, modality, given)),
                 _ => {}
             }

@@ -24,7 +24,7 @@ fn parts(done: &Done) -> Vec<(u32, u32, u32)> {
     done.appended.iter().filter_map(part).collect()
 }
 
-fn ended(done: &Done) -> Option<Manifest> {
+pub(super) fn ended(done: &Done) -> Option<Manifest> {
     let end = done.appended.iter().find_map(|record| match record {
         Record::End(end) => Some(&end.manifest),
         _ => None,
