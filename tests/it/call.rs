@@ -2,6 +2,7 @@
 
 mod joined;
 mod killed;
+mod lost;
 mod two;
 
 use std::collections::BTreeMap;
