@@ -50,3 +50,13 @@ pub fn shown(at: Millis) -> String {
 pub fn shown_exactly(at: Millis) -> String {
     jiff::Timestamp::from_millisecond(at.0).map_or_else(|_| "?".to_owned(), |t| format!("{t:.3}"))
 }
+
+/// How long something took: "4 min 12 s".
+pub fn span(ms: i64) -> String {
+    let seconds = ms.max(0) / 1_000;
+    match (seconds / 3_600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    }
+}

@@ -32,6 +32,7 @@ pub mod recorder;
 pub mod retrieval;
 pub mod serve;
 pub mod socket;
+pub mod sources;
 pub mod terminal;
 pub mod transcript;
 pub mod unlocked;

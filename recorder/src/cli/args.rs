@@ -353,6 +353,9 @@ pub struct ListArgs {
     /// At most so many.
     #[arg(long, default_value_t = 100)]
     pub limit: u32,
+    /// With each, what was recorded of whom, and what is missing of it and why. Nothing is opened.
+    #[arg(long)]
+    pub sources: bool,
     /// As JSON Lines.
     #[arg(long)]
     pub json: bool,

@@ -338,6 +338,7 @@ fn search(args: ListArgs) -> Result<Search> {
         agent: args.agent,
         session: args.session,
         limit: args.limit,
+        sources: args.sources,
         json: args.json,
     })
 }

@@ -88,7 +88,7 @@ pub async fn carry_out(
         Command::KeyReshare { client, by } => keys::reshare(recorder, &client, &by, answer).await,
         Command::NodeCertify { key, days } => keys::certify(recorder, key, days, answer).await,
         Command::NodeList {} => keys::nodes(recorder, answer).await,
-        Command::List(search) => keeping::list(recorder, search, answer).await,
+        Command::List(search) => keeping::list::list(recorder, search, answer).await,
         Command::Verify {
             client,
             recording,

@@ -285,6 +285,8 @@ pub struct Search {
     pub session: Option<SessionId>,
     /// At most so many.
     pub limit: u32,
+    /// With what was recorded of whom, and what is missing of it.
+    pub sources: bool,
     /// As JSON Lines.
     pub json: bool,
 }

@@ -18,6 +18,7 @@ mod origin;
 mod page;
 mod play;
 mod query;
+mod recorded;
 mod recording;
 mod sentence;
 mod sessions;

@@ -13,6 +13,7 @@ use store::LogEntry;
 use super::names::Names;
 use super::page::{Frame, Here, render};
 use super::query::Query;
+use super::recorded::Recorded;
 use super::sentence::Shown;
 use super::sessions::{Row, spoken};
 use super::shown::{When, count, grouped};
@@ -22,6 +23,7 @@ use crate::Recorder;
 use crate::command::keeping::in_vault;
 use crate::log;
 use crate::log::event::{LogEvent, What};
+use crate::sources;
 
 #[derive(Template)]
 #[template(path = "console/recording.html")]
@@ -36,6 +38,8 @@ struct Page {
     sealed_parts: String,
     ended: Option<When>,
     people: Vec<Person>,
+    /// What its manifest says; why it is not believed; `None` while there is none.
+    recorded: Option<Result<Recorded, String>>,
     cases: Vec<(CaseId, String, &'static str)>,
     entries: Vec<Shown>,
     checked: Option<Checked>,
@@ -103,6 +107,12 @@ pub(super) async fn show(
             },
         })
         .collect();
+    let trust = recorder.trust(tenant).await?;
+    let manifest = sources::manifest(&recorder, tenant, &recording, &trust).await?;
+    let recorded = manifest.map(|manifest| match manifest {
+        Ok(manifest) => Ok(Recorded::of(&manifest, &names, now)),
+        Err(finding) => Err(sentence(&finding.to_string())),
+    });
     let cases = tenant
         .cases()
         .await?
@@ -136,6 +146,7 @@ pub(super) async fn show(
         ),
         ended: recording.ended.map(|ended| When::new(ended, now)),
         people,
+        recorded,
         cases,
         entries,
         checked,

@@ -6,6 +6,7 @@ use askama::filters::HtmlSafe;
 use jiff::Timestamp;
 use proto::{Hash32, Millis};
 
+pub(super) use crate::clock::span;
 pub(super) use crate::terminal::count;
 
 const SECOND: i64 = 1000;
@@ -29,6 +30,11 @@ impl When {
     /// Inside a sentence: "22 Nov 2026, 14:02:09 UTC".
     pub(super) fn in_words(&self) -> String {
         formatted(self.at, "%-d %b %Y, %H:%M:%S UTC")
+    }
+
+    /// In a table in which seconds count: "22 Nov 2026, 14:02:09".
+    pub(super) fn exactly(&self) -> String {
+        formatted(self.at, "%-d %b %Y, %H:%M:%S")
     }
 
     /// The day alone: "22 Nov 2026".
@@ -73,16 +79,6 @@ impl HtmlSafe for When {}
 fn formatted(at: Millis, format: &str) -> String {
     Timestamp::from_millisecond(at.0)
         .map_or_else(|_| "?".to_owned(), |t| t.strftime(format).to_string())
-}
-
-/// How long something took: "4 min 12 s".
-pub(super) fn span(ms: i64) -> String {
-    let ms = ms.max(0);
-    match ms {
-        ms if ms < MINUTE => format!("{} s", ms / SECOND),
-        ms if ms < HOUR => format!("{} min {} s", ms / MINUTE, ms % MINUTE / SECOND),
-        ms => format!("{} h {} min", ms / HOUR, ms % HOUR / MINUTE),
-    }
 }
 
 /// "812 B", "12.3 kB", "4.0 MB".

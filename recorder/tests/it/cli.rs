@@ -3,6 +3,7 @@
 
 mod folders;
 mod notices;
+mod sources;
 mod words;
 
 use std::io::{Read as _, Write as _};

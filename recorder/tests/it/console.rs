@@ -2,6 +2,7 @@
 
 mod doors;
 mod play;
+mod recorded;
 
 use std::sync::Arc;
 

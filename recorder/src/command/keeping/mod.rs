@@ -1,14 +1,15 @@
 //! What is kept: finding it, checking it, the log, the intake.
 
 pub(super) mod check;
+pub(super) mod list;
 
 use proto::wire::SealedAt;
-use proto::{Hash32, Millis, RecordingId};
+use proto::{Hash32, RecordingId};
 use seal::manifest::Manifest;
-use store::{Recording, RecordingFilter, Staff, Tenant};
+use store::{Staff, Tenant};
 use tokio::sync::Mutex;
 
-use super::{Answer, Reply, Search};
+use super::{Answer, Reply};
 use crate::Recorder;
 use crate::cases;
 use crate::clock::shown;
@@ -16,92 +17,12 @@ use crate::error::{Error, Result};
 use crate::inspect::{Finding, Source, ack, statement, walk};
 use crate::intake::{Intake, close, rotate};
 use crate::log::{self, tiles};
-use crate::terminal::{count, escape};
+use crate::terminal::escape;
 use crate::transcript;
 use crate::vault::placement::Placement;
 use crate::vault::{MANIFEST, PLACEMENT};
 
 const PAGE: u32 = 200;
-
-pub(super) async fn list(recorder: &Recorder, search: Search, answer: &Answer) -> Result<()> {
-    let tenant = recorder.tenant(&search.client).await?;
-    let agent = match &search.agent {
-        Some(name) => Some(super::staff_by_name(&tenant, name).await?),
-        None => None,
-    };
-    let filter = RecordingFilter {
-        from: search.from.map(Millis),
-        until: search.until.map(Millis),
-        site: search.site,
-        modality: search.modality,
-        agent,
-        session: search.session,
-    };
-    let (mut after, mut left) = (None, search.limit);
-    while left > 0 {
-        let page = tenant.recordings(&filter, after, left.min(PAGE)).await?;
-        for recording in &page.recordings {
-            let line = if search.json {
-                as_json(recording).to_string()
-            } else {
-                as_line(recording)
-            };
-            answer.line(line).await?;
-            left = left.saturating_sub(1);
-        }
-        after = page.next;
-        if after.is_none() {
-            break;
-        }
-    }
-    Ok(())
-}
-
-fn ending(recording: &Recording) -> &'static str {
-    match recording.ending {
-        store::Ending::Open => "running",
-        store::Ending::Clean => "clean",
-        store::Ending::Truncated => "truncated",
-    }
-}
-
-fn as_line(recording: &Recording) -> String {
-    let modalities: Vec<&str> = recording.modalities.iter().map(|m| m.name()).collect();
-    let lasted = recording.ended.map_or_else(String::new, |ended| {
-        let seconds = (ended.0 - recording.started.0) / 1000;
-        format!("{}:{:02}", seconds / 60, seconds % 60)
-    });
-    format!(
-        "{}  {}  {lasted:>6}  {}  {:<9}  {}  {} bytes  session {}",
-        recording.id,
-        shown(recording.started),
-        modalities.join("+"),
-        ending(recording),
-        count(
-            usize::try_from(recording.parts).unwrap_or(usize::MAX),
-            "part"
-        ),
-        recording.bytes,
-        recording.session
-    )
-}
-
-fn as_json(recording: &Recording) -> serde_json::Value {
-    serde_json::json!({
-        "recording": recording.id,
-        "session": recording.session,
-        "site": recording.site,
-        "started": recording.started,
-        "ended": recording.ended,
-        "ending": ending(recording),
-        "modalities": recording.modalities,
-        "parts": recording.parts,
-        "bytes": recording.bytes,
-        "keep_min": recording.keep_min,
-        "keep_max": recording.keep_max,
-        "notice": recording.notice,
-    })
-}
 
 pub(super) async fn verify(
     recorder: &Recorder,

@@ -1,0 +1,150 @@
+//! What the page of a recording says of its sources and of what is missing, while it stays sealed.
+
+use proto::Millis;
+use seal::manifest::{Cause, Gap};
+
+use super::Visit;
+use crate::house::House;
+
+/// The text between two others.
+fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
+    let (_, rest) = text.split_once(from).unwrap();
+    rest.split_once(to).unwrap().0
+}
+
+/// The rows of a table, each as the text of its cells.
+fn rows(table: &str) -> Vec<Vec<String>> {
+    let row = |row: &str| {
+        let cells = row.split("<td").skip(1);
+        let words = |cell: &str| {
+            let mut text = String::new();
+            for piece in cell.split('>').skip(1) {
+                text.push_str(piece.split('<').next().unwrap());
+            }
+            text.trim().to_owned()
+        };
+        cells.map(words).collect()
+    };
+    table.split("<tr>").skip(2).map(row).collect()
+}
+
+#[tokio::test]
+async fn a_recording_says_which_sources_it_holds_of_whom_and_what_is_missing_of_each_and_why() {
+    let mut house = House::new().await;
+    let mut talk = house.begin().await;
+    talk.say(&house, "I call you").await;
+    let began = house.recorder.now().whole_seconds();
+    talk.call(&house).await;
+    let second = |at: i64| Millis(began.0 + at * 1_000);
+    let (camera, lost) = (Some(4), Cause::Lost);
+    for (from, to) in [(1, 2), (2, 4)] {
+        let gap = Gap::within(second(from), second(to), lost);
+        talk.gaps.push(Gap {
+            track: camera,
+            ..gap
+        });
+    }
+    let stopped = Gap::within(second(7), second(9), Cause::Restart);
+    talk.gaps.push(stopped);
+    let page = format!("/recordings/{}", talk.recording);
+    house.intake().await;
+    let router = Visit::of(&house).await.router;
+    let mut ines = Visit::signed_in(&router, "ines").await;
+    let running = ines.get(&page).await.text;
+    assert!(running.contains("Known when the recording is in the vault."));
+
+    talk.end(&house).await;
+    house.intake().await;
+    let shown = ines.get(&page).await.text;
+    let held = rows(between(
+        &shown,
+        "aria-label=\"What was recorded of whom\"",
+        "</table>",
+    ));
+    let held: Vec<Vec<&str>> = held
+        .iter()
+        .map(|row| row.iter().map(String::as_str).collect())
+        .collect();
+    let [chat, _, sound, camera, agents, _] = held.as_slice() else {
+        panic!("{held:?}");
+    };
+    assert_eq!(chat[..3], ["The visitor", "Chat", "whole"]);
+    assert_eq!(sound[..3], ["The visitor", "Microphone", "whole"]);
+    assert!(sound[3].ends_with(" parts"), "{sound:?}");
+    assert_eq!(sound[4], "nothing");
+    assert_eq!(
+        (camera[1], camera[4]),
+        ("Camera", "some of it never arrived: 3 s")
+    );
+    assert_eq!(agents[..2], ["Mia", "Microphone"]);
+    assert!(agents[4].starts_with("muted: "), "{agents:?}");
+
+    let missing = rows(between(
+        &shown,
+        "aria-label=\"What was not recorded\"",
+        "</table>",
+    ));
+    let of: Vec<[&str; 3]> = missing
+        .iter()
+        .map(|row| [row[3].as_str(), &row[4], &row[5]])
+        .collect();
+    assert_eq!(
+        of,
+        [
+            ["The visitor", "Camera", "Some of it never arrived"],
+            ["The visitor", "Camera", "Some of it never arrived"],
+            ["Mia", "Microphone", "Muted"],
+            ["Everybody", "Everything", "The relay stopped"],
+        ]
+    );
+    // To the second, and in order.
+    assert!(missing[0][0].ends_with(char::is_numeric) && missing[0][0].contains(", "));
+    assert_eq!((missing[0][0].len(), missing[3][2].as_str()), (21, "2 s"));
+    assert!(shown.contains("<details open><summary>4 times in which"));
+    // Nothing was opened for it.
+    assert!(
+        !ines
+            .get("/log")
+            .await
+            .text
+            .contains("is about to be opened")
+    );
+}
+
+#[tokio::test]
+async fn many_gaps_are_folded_away_and_an_altered_manifest_is_not_believed() {
+    let mut house = House::new().await;
+    let mut talk = house.begin().await;
+    talk.say(&house, "I call you").await;
+    let began = house.recorder.now().whole_seconds();
+    talk.call(&house).await;
+    for second in 0..25 {
+        let at = Millis(began.0 + second * 400);
+        talk.gaps.push(Gap {
+            track: Some(4),
+            ..Gap::within(at, at, Cause::Lost)
+        });
+    }
+    talk.end(&house).await;
+    house.intake().await;
+    let page = format!("/recordings/{}", talk.recording);
+    let router = Visit::of(&house).await.router;
+    let mut ines = Visit::signed_in(&router, "ines").await;
+    let shown = ines.get(&page).await.text;
+    assert!(shown.contains("<details><summary>26 times in which"));
+
+    let path = house
+        .vault_folder(talk.recording)
+        .join("manifest.dsse.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let mut envelope: serde_json::Value = serde_json::from_str(&text).unwrap();
+    envelope["signatures"][0]["sig"] = envelope["signatures"][1]["sig"].clone();
+    std::fs::write(&path, envelope.to_string()).unwrap();
+    let shown = ines.get(&page).await.text;
+    assert!(
+        shown.contains("It cannot be told from the manifest.")
+            && shown.contains("is not signed by a node that the recorder has certified"),
+        "{shown}"
+    );
+    assert!(!shown.contains("What was not recorded"));
+}
