@@ -43,6 +43,8 @@ pub struct Stream {
     pub packets: Vec<Packet<Bytes>>,
     /// Sender reports, as they came.
     pub reports: Vec<Report>,
+    /// When it went on after a pause: µs since the Unix epoch. Its RTP time may have stood still.
+    pub resumed: Vec<i64>,
 }
 
 /// A time in which nothing of a source was recorded, by intent.
@@ -73,11 +75,8 @@ impl Track {
 
     /// Takes what one part was opened to. A part that is not well formed is not taken at all.
     pub fn part(&mut self, epoch: EpochNo, plaintext: Bytes) -> Result<(), MediaError> {
-        let batch = Batch::new(plaintext)?;
-        if let Some(error) = batch.clone().find_map(Result::err) {
-            return Err(error);
-        }
-        for item in batch.flatten() {
+        let items: Vec<Item> = Batch::new(plaintext)?.collect::<Result<_, _>>()?;
+        for item in items {
             self.item(epoch, item);
         }
         Ok(())
@@ -89,6 +88,8 @@ impl Track {
             stream.packets.sort_by_key(|p| (p.seq, p.arrival));
             stream.packets.dedup_by_key(|p| p.seq);
             stream.reports.sort_by_key(|r| r.arrival);
+            stream.resumed = self.pauses.iter().filter_map(|p| p.to).collect();
+            stream.resumed.sort_unstable();
         }
         self.streams.retain(|stream| !stream.packets.is_empty());
     }
@@ -109,6 +110,7 @@ impl Track {
                         channels: about.channels,
                         packets: Vec::new(),
                         reports: Vec::new(),
+                        resumed: Vec::new(),
                     });
                 }
             }

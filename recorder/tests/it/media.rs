@@ -1,5 +1,9 @@
 //! Calls: what was sealed is what plays, and what is missing is said and not filled in.
 
+mod breaks;
+mod clocks;
+mod made;
+
 use std::collections::BTreeMap;
 use std::process::Command;
 

@@ -1,0 +1,276 @@
+//! Sources that break off and begin anew, and packets that come late, twice or not at all: nothing is
+//! lost that came, nothing doubled, nothing filled in, and nothing shown at another time.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use bytes::Bytes;
+use proptest::prelude::*;
+use proto::notice::Modality::{Audio, Video};
+use seal::media::{Item, Packet, Report};
+
+use super::made::{PICTURES, SOUND, Sender, blocks, film, of, shown};
+use super::{BEGAN, bytes, starts};
+use crate::call::{at, capture};
+
+const SECOND: i64 = 1_000_000;
+
+/// Where the frames of a track are, which were made one every so often.
+fn in_place(shown: &[(u32, i64)], every: i64) {
+    let zero = shown[0].1 - i64::from(shown[0].0) * every / 1_000;
+    for (number, at) in shown {
+        let off = at - zero - i64::from(*number) * every / 1_000;
+        assert!(off.abs() <= 45, "frame {number} is off by {off} ms");
+    }
+    assert!(shown.is_sorted_by(|a, b| a.0 < b.0 && a.1 < b.1));
+}
+
+/// A source before and after ten seconds of nothing, with other RTP times and sequence numbers.
+fn anew(sender: Sender, stream: u16) -> [Vec<Item>; 2] {
+    let again = Sender {
+        stream,
+        time: sender.time.wrapping_mul(7),
+        seq: 65_540,
+        first: u32::try_from(30 * SECOND / sender.every).unwrap(),
+        ..sender
+    };
+    [
+        sender.sends(0, 20 * SECOND, 0),
+        again.sends(30 * SECOND, 50 * SECOND, 0),
+    ]
+}
+
+#[test]
+fn who_comes_back_after_ten_seconds_goes_on_in_the_same_track_at_the_right_time() {
+    // After a restart of the relay numbers begin anew in another epoch; else it is another stream.
+    for restarted in [true, false] {
+        let made = |who, sender| {
+            let [before, after] = anew(sender, if restarted { 1 } else { 2 });
+            let epochs = if restarted {
+                vec![(1, before), (2, after)]
+            } else {
+                vec![(1, [before, after].concat())]
+            };
+            (0, who, epochs)
+        };
+        let film = film(&[made(Audio, SOUND), made(Video, PICTURES)]);
+        assert_eq!(film.notes, Vec::<String>::new());
+        let tracks = shown(&film, "visitor.webm");
+        assert_eq!(tracks.len(), 2, "one track for each source");
+        assert_eq!((tracks[0].len(), tracks[1].len()), (668, 400));
+        in_place(&tracks[0], SOUND.every);
+        in_place(&tracks[1], PICTURES.every);
+        // Nothing is filled in where nothing came.
+        let nothing = |(_, at): &&(u32, i64)| (20_200..29_800).contains(at);
+        assert_eq!(tracks.iter().flatten().filter(nothing).count(), 0);
+    }
+}
+
+#[test]
+fn packets_that_come_late_or_twice_are_shown_once_and_when_they_were_made() {
+    let late = |items: Vec<Item>| {
+        let mut out = Vec::new();
+        for item in items {
+            let Item::Rtp(packet) = &item else {
+                out.push(item);
+                continue;
+            };
+            let mut packet = packet.clone();
+            if packet.seq % 5 == 0 {
+                let arrival = packet.arrival + 250_000;
+                out.push(Item::Rtp(Packet {
+                    arrival,
+                    ..packet.clone()
+                }));
+            }
+            if packet.seq % 7 == 0 {
+                // Asked for again, twice.
+                packet.arrival += 700_000;
+            }
+            out.push(Item::Rtp(packet));
+        }
+        let (about, rest) = out.split_at_mut(1);
+        rest.sort_by_key(at);
+        [about, rest].concat()
+    };
+    let film = film(&[
+        of(Audio, late(SOUND.sends(0, 30 * SECOND, 0))),
+        of(Video, late(PICTURES.sends(0, 30 * SECOND, 0))),
+    ]);
+    assert_eq!(film.notes, Vec::<String>::new());
+    let tracks = shown(&film, "visitor.webm");
+    assert_eq!((tracks[0].len(), tracks[1].len()), (500, 300));
+    in_place(&tracks[0], SOUND.every);
+    in_place(&tracks[1], PICTURES.every);
+}
+
+#[test]
+fn the_film_of_who_came_three_seconds_late_begins_three_seconds_into_the_time_line() {
+    let made = |who, began| {
+        [Audio, Video].map(|what| {
+            let items = capture("vp8-opus.rtp", what == Video, BEGAN + began);
+            (who, what, vec![(1, items)])
+        })
+    };
+    let sources = [made(0, 0), made(1, 3 * SECOND)].concat();
+    let film = film(&sources);
+    let of = |name: &str| film.files.iter().find(|file| file.name == name).unwrap();
+    let (visitor, agent) = (of("visitor.webm"), of("agent.webm"));
+    assert!(visitor.from.abs() < 100, "{}", visitor.from);
+    assert!((agent.from - 3_000).abs() < 100, "{}", agent.from);
+    assert!((agent.milliseconds - 11_000).abs() < 120);
+    // As other tools see it.
+    for start in starts(&bytes(&film, "agent.webm")) {
+        assert!((start - 3_000).abs() < 150, "{start}");
+    }
+    let starts = starts(&bytes(&film, "call.webm"));
+    assert!(
+        starts[0] < 100 && (starts[2] - 3_000).abs() < 150,
+        "{starts:?}"
+    );
+}
+
+/// Pictures of this size as FFmpeg encodes them, ten a second.
+fn encoded(size: &str) -> Vec<Bytes> {
+    let source = format!("testsrc=size={size}:rate=10");
+    let out = Command::new("ffmpeg")
+        .args(["-v", "error", "-f", "lavfi", "-i", &source, "-t", "2"])
+        .args(["-c:v", "libvpx", "-f", "ivf", "-"])
+        .output()
+        .unwrap();
+    assert!(
+        out.status.success(),
+        "{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+    let mut rest = &out.stdout[32..];
+    let mut pictures = Vec::new();
+    while let Some((head, after)) = rest.split_first_chunk::<12>() {
+        let length = u32::from_le_bytes([head[0], head[1], head[2], head[3]]);
+        let (picture, after) = after.split_at(usize::try_from(length).unwrap());
+        pictures.push([&[0x10], picture].concat().into());
+        rest = after;
+    }
+    pictures
+}
+
+#[test]
+fn pictures_that_change_their_size_in_mid_track_are_all_shown_in_their_own() {
+    let pictures = [encoded("160x120"), encoded("320x240")].concat();
+    assert_eq!(pictures.len(), 40);
+    let mut items = PICTURES.sends(0, 4 * SECOND, 0);
+    let mut encoded = pictures.into_iter();
+    for item in &mut items {
+        if let Item::Rtp(packet) = item {
+            packet.payload = encoded.next().unwrap();
+        }
+    }
+    let film = film(&[of(Video, items)]);
+    assert_eq!(film.notes, Vec::<String>::new());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.webm");
+    std::fs::write(&path, bytes(&film, "visitor.webm")).unwrap();
+    let out = Command::new("ffprobe")
+        .args(["-v", "warning", "-show_entries", "frame=width,height"])
+        .args(["-of", "csv=p=0"])
+        .arg(&path)
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&out.stderr), "");
+    let mut sizes: BTreeMap<String, usize> = BTreeMap::new();
+    for line in String::from_utf8(out.stdout).unwrap().lines() {
+        *sizes
+            .entry(line.trim_end_matches(',').to_owned())
+            .or_default() += 1;
+    }
+    let sizes: Vec<_> = sizes.iter().map(|(size, n)| (size.as_str(), *n)).collect();
+    assert_eq!(sizes, [("160,120", 20), ("320,240", 20)]);
+}
+
+/// What happens to a packet: how many before it are lost, how late it comes, whether it comes twice,
+/// and, seldom, whether the source begins anew with it.
+type Fate = (u32, i64, bool, bool);
+
+fn fates() -> impl Strategy<Value = Vec<Fate>> {
+    let fate = (
+        prop_oneof![9 => Just(0_u32), 1 => 1_u32..80],
+        prop_oneof![9 => 0_i64..30_000, 1 => 0_i64..3_000_000],
+        prop::bool::weighted(0.1),
+        prop::bool::weighted(0.03),
+    );
+    proptest::collection::vec(fate, 2..250)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+    #[test]
+    fn whatever_befalls_its_packets_a_film_never_goes_back_and_holds_what_came_and_nothing_else(
+        fates in fates(),
+        drift in -400_i64..400,
+        pictures in any::<bool>(),
+        reports in any::<bool>(),
+        time in any::<u32>(),
+    ) {
+        let (what, sender) = if pictures { (Video, PICTURES) } else { (Audio, SOUND) };
+        let sender = Sender { wall: drift, media: drift, reports, time, ..sender };
+        let made = sender.sends(0, sender.every * 20_000, 0);
+        let mut items: Vec<Item> = vec![made[0].clone()];
+        let mut came = BTreeMap::new();
+        let (mut fates, mut streams) = (fates.into_iter(), 1);
+        let mut next = fates.next();
+        for item in made.into_iter().skip(1) {
+            let mut packet = match item {
+                Item::Rtp(packet) => packet,
+                Item::Report(report) => {
+                    items.push(Item::Report(Report { stream: streams, ..report }));
+                    continue;
+                }
+                _ => continue,
+            };
+            let Some((lost, late, twice, anew)) = next.as_mut() else {
+                break;
+            };
+            if *lost > 0 {
+                *lost -= 1;
+                continue;
+            }
+            let (late, twice, anew) = (*late, *twice, *anew);
+            next = fates.next();
+            if anew {
+                streams += 1;
+                if let Item::Stream(mut about) = items[0] {
+                    about.number = streams;
+                    items.push(Item::Stream(about));
+                }
+            }
+            let number = packet.payload.last_chunk::<4>().unwrap();
+            let number = u32::from_be_bytes(*number);
+            packet.stream = streams;
+            packet.arrival += late;
+            came.insert(number, packet.payload.clone());
+            if twice {
+                let arrival = packet.arrival + 200_000;
+                items.push(Item::Rtp(Packet { arrival, ..packet.clone() }));
+            }
+            items.push(Item::Rtp(packet));
+        }
+        let film = film(&[of(what, items)]);
+        if came.is_empty() || film.files.is_empty() {
+            return Ok(());
+        }
+        let file = bytes(&film, "visitor.webm");
+        let mut before = None;
+        let mut shown = 0;
+        for block in blocks(&file) {
+            let number = u32::from_be_bytes(*block.payload.last_chunk::<4>().unwrap());
+            let sent = &came[&number];
+            // A descriptor of one byte comes off a picture.
+            prop_assert_eq!(block.payload, &sent[usize::from(pictures)..]);
+            prop_assert!(before.is_none_or(|(n, at)| n < number && at < block.at));
+            before = Some((number, block.at));
+            shown += 1;
+        }
+        // Every sound that came is heard, but for what came behind the next beginning.
+        prop_assert!(pictures || streams > 1 || shown == came.len());
+    }
+}

@@ -1,0 +1,135 @@
+//! Clocks that run fast or slow, stand still and leap: what was made together is shown together.
+
+use proto::notice::Modality::{Audio, Video};
+use seal::media::{Item, PauseCause};
+
+use super::BEGAN;
+use super::made::{PICTURES, SOUND, Sender, film, of, shown};
+
+const SECOND: i64 = 1_000_000;
+const HOUR: i64 = 3_600 * SECOND;
+
+/// By how many milliseconds each frame is shown later than it was made; the smallest and the largest.
+fn off(shown: &[(u32, i64)], every: i64) -> (i64, i64) {
+    let off = shown
+        .iter()
+        .map(|(number, at)| at - i64::from(*number) * every / 1_000);
+    (off.clone().min().unwrap(), off.max().unwrap())
+}
+
+#[test]
+fn after_an_hour_sound_and_pictures_fit_whichever_clock_runs_fast_or_slow() {
+    for drift in [100, 300, -300] {
+        // The sound card's alone, the whole computer's, and one against the other.
+        for (wall, card) in [(0, drift), (drift, drift), (drift, -drift)] {
+            let clocks = |sender: Sender, media| Sender {
+                wall,
+                media,
+                ..sender
+            };
+            let sound = clocks(SOUND, card).sends(0, HOUR, 0);
+            let pictures = clocks(PICTURES, wall).sends(0, HOUR, 0);
+            let film = film(&[of(Audio, sound), of(Video, pictures)]);
+            assert_eq!(film.notes, Vec::<String>::new());
+            let tracks = shown(&film, "visitor.webm");
+            assert_eq!(
+                (tracks[0].len(), tracks[1].len()),
+                (60_000, 36_000),
+                "every frame is there"
+            );
+            let (sound, pictures) = (
+                off(&tracks[0], SOUND.every),
+                off(&tracks[1], PICTURES.every),
+            );
+            let (from, to) = (sound.0.min(pictures.0), sound.1.max(pictures.1));
+            assert!(
+                to - from <= 10,
+                "clock {wall} ppm, card {card} ppm: sound {sound:?}, pictures {pictures:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn sequence_numbers_and_rtp_times_that_wrap_around_change_nothing() {
+    let wrapping = |sender: Sender| Sender {
+        // Half a minute before the end of both.
+        time: u32::MAX - 30 * u32::try_from(sender.rate()).unwrap(),
+        seq: 2 * 65_536 - 200,
+        ..sender
+    };
+    let films = [|sender: Sender| sender, wrapping].map(|made| {
+        let sound = made(SOUND).sends(0, 60 * SECOND, 0);
+        let pictures = made(PICTURES).sends(0, 60 * SECOND, 0);
+        film(&[of(Audio, sound), of(Video, pictures)])
+    });
+    let [plain, wrapped] = films.each_ref().map(|film| shown(film, "call.webm"));
+    assert_eq!((plain[0].len(), plain[1].len()), (1_000, 600));
+    assert_eq!(plain, wrapped);
+    assert_eq!(films[1].notes, Vec::<String>::new());
+}
+
+/// Sound that is muted after ten seconds; its RTP time may stand still meanwhile, as browsers' does.
+fn muted(sender: Sender, lasts: i64, stood: bool) -> Vec<Item> {
+    let (from, to) = (10 * SECOND, 10 * SECOND + lasts);
+    let mut items = sender.sends(0, from, 0);
+    items.push(Item::Pause {
+        at: BEGAN + from + 100_000,
+        cause: PauseCause::Muted,
+    });
+    items.push(Item::Resume { at: BEGAN + to });
+    let before = u32::try_from(from / sender.every).unwrap() + 1;
+    let again = Sender {
+        first: u32::try_from(to / sender.every).unwrap(),
+        seq: sender.seq + before,
+        ..sender
+    };
+    items.extend(again.sends(to, 40 * SECOND, if stood { lasts } else { 0 }));
+    items
+}
+
+#[test]
+fn who_was_muted_is_in_step_again_though_the_sounds_clock_stood_still_meanwhile() {
+    for lasts in [600_000, 1_200_000, 1_800_000, 3_000_000, 9_000_000] {
+        for reports in [true, false] {
+            for stood in [true, false] {
+                let made = |sender: Sender| Sender { reports, ..sender };
+                let sound = muted(made(SOUND), lasts, stood);
+                let pictures = made(PICTURES).sends(0, 40 * SECOND, 0);
+                let film = film(&[of(Audio, sound), of(Video, pictures)]);
+                let tracks = shown(&film, "visitor.webm");
+                let (sound, pictures) = (
+                    off(&tracks[0], SOUND.every),
+                    off(&tracks[1], PICTURES.every),
+                );
+                let (from, to) = (sound.0.min(pictures.0), sound.1.max(pictures.1));
+                // Without reports their ways differ by 30 ms.
+                assert!(
+                    to - from <= 60,
+                    "{lasts} µs, reports {reports}, stood {stood}: sound {sound:?}, pictures {pictures:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn an_rtp_time_that_leaps_in_mid_stream_moves_nothing() {
+    for leap in [1_u32 << 28, 1 << 31, u32::MAX - (1 << 28)] {
+        for reports in [true, false] {
+            let sender = Sender { reports, ..SOUND };
+            let mut items = sender.sends(0, 12 * SECOND, 0);
+            let after = Sender {
+                time: sender.time.wrapping_add(leap),
+                first: 200,
+                seq: sender.seq + 200,
+                ..sender
+            };
+            items.extend(after.sends(12 * SECOND, 30 * SECOND, 0).into_iter().skip(1));
+            let tracks = shown(&film(&[of(Audio, items)]), "visitor.webm");
+            assert_eq!(tracks[0].len(), 500);
+            let off = off(&tracks[0], SOUND.every);
+            assert!(off.1 - off.0 <= 45, "{leap}, reports {reports}: {off:?}");
+        }
+    }
+}
