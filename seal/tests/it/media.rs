@@ -127,6 +127,50 @@ proptest! {
     }
 }
 
+/// What holds of every batch, as far as it is read: written anew, it reads the same.
+fn holds(bytes: &[u8]) -> usize {
+    let Ok(batch) = Batch::new(Bytes::copy_from_slice(bytes)) else {
+        return 0;
+    };
+    let base = batch.base();
+    let mut items = vec![Item::Resume { at: base }];
+    items.extend(batch.map_while(Result::ok));
+    let mut writer = BatchWriter::new(bytes.len() + 64);
+    for item in &items {
+        writer.write(base, item).unwrap();
+    }
+    assert_eq!(read(&writer.take().unwrap()).unwrap(), items);
+    items.len() - 1
+}
+
+#[test]
+fn the_fuzz_targets_seeds_are_read_as_far_as_they_are_good_cut_and_altered_anywhere() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/fuzz/batch");
+    for (name, good) in [
+        ("every-kind", 6),
+        ("pictures", 4),
+        ("unknown-kind", 1),
+        ("empty", 0),
+        ("cut-short", 5),
+        ("too-long", 0),
+        ("length-beyond", 0),
+        ("time-beyond", 0),
+    ] {
+        let seed = std::fs::read(format!("{folder}/{name}.bin")).unwrap();
+        assert_eq!(holds(&seed), good, "{name}");
+        for end in 0..seed.len() {
+            holds(&seed[..end]);
+            for bit in 0..8 {
+                let mut altered = seed.clone();
+                altered[end] ^= 1 << bit;
+                holds(&altered);
+            }
+        }
+    }
+    // None is forgotten.
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 8);
+}
+
 #[test]
 fn what_does_not_fit_is_refused_whole_and_goes_into_the_next_batch() {
     let mut writer = BatchWriter::new(100);
