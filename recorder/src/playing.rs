@@ -1,6 +1,7 @@
 //! What officers hear and see in the console: opened recordings, in memory only, for as long as the
 //! shares that opened them stay unlocked. Nothing of it is written anywhere.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use proto::event::ChatEvent;
@@ -22,6 +23,8 @@ pub struct Play {
     pub needed: usize,
     /// What was opened. Its memory is wiped when it goes.
     pub opened: Opened,
+    /// How many pages show it.
+    pages: AtomicU32,
 }
 
 impl Play {
@@ -32,7 +35,13 @@ impl Play {
             officer,
             needed,
             opened,
+            pages: AtomicU32::new(0),
         }
+    }
+
+    /// One page more shows it.
+    pub fn shown(&self) {
+        self.pages.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -88,6 +97,20 @@ impl Playing {
                 && play.opened.manifest.recording == recording
         });
         found.cloned()
+    }
+
+    /// A page that showed it was left. It is wiped with the last one.
+    pub fn left(&self, play: &Arc<Play>) {
+        if play.pages.fetch_sub(1, Ordering::Relaxed) <= 1 {
+            let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            all.retain(|other| !Arc::ptr_eq(other, play));
+        }
+    }
+
+    /// Wipes what this officer played: they have signed out.
+    pub fn signed_out(&self, officer: StaffId) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|play| play.officer != officer);
     }
 
     /// Wipes what is played for a case whose shares are locked again.

@@ -61,7 +61,7 @@ pub struct Opened {
     pub damage: Vec<Finding>,
 }
 
-/// Opens a recording under a case. `purpose` is for the log: `export` or `open`.
+/// Opens a recording under a case. `purpose` is for the log: `export`, `open`, or `play`, in a browser.
 pub async fn open(
     recorder: &Recorder,
     tenant: &Tenant,
@@ -141,6 +141,11 @@ pub async fn open(
         source: &source,
         manifest: &manifest,
         placement: &placement,
+        render: if purpose == "play" {
+            media::render_to_play
+        } else {
+            media::render
+        },
     };
     let opened = open_tracks(recorder, tenant, &announced, &sealed, &held).await;
     match opened {
@@ -256,6 +261,7 @@ struct Sealed<'a> {
     source: &'a Source<'a>,
     manifest: &'a Manifest,
     placement: &'a Placement,
+    render: fn(&Manifest, &[media::Track]) -> Rendition,
 }
 
 /// What the parts hold.
@@ -277,6 +283,7 @@ async fn open_tracks(
         source,
         manifest,
         placement,
+        render,
     } = *sealed;
     let mut whole = BTreeMap::new();
     for (id, held) in held {
@@ -313,7 +320,7 @@ async fn open_tracks(
     }
     sources.retain(|source| source.modality != Modality::Chat);
     Ok(Plain {
-        media: media::render(manifest, &sources),
+        media: render(manifest, &sources),
         lines,
         keys: used,
         damage,

@@ -1,5 +1,6 @@
 //! An approved recording, heard and seen in the page: the people's pictures in step, the words beside
 //! them, what is missing drawn on the time line. Opening it is announced in the log as an export is.
+//! It is in memory until the page is left, or the shares are locked again.
 
 use std::ops::Range;
 use std::sync::{Arc, Weak};
@@ -9,7 +10,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Form, Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use futures_util::stream;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use proto::{CaseId, Hash32, RecordingId};
 use serde::Deserialize;
 
@@ -19,7 +20,8 @@ use super::shown::When;
 use super::signed::Signed;
 use super::trouble::Trouble;
 use crate::log::What;
-use crate::media::File;
+use crate::media::mux::Chapter;
+use crate::media::{File, Rendition};
 use crate::playing::Play;
 use crate::transcript::{self, Row};
 use crate::{Recorder, cases, retrieval};
@@ -27,9 +29,9 @@ use crate::{Recorder, cases, retrieval};
 /// Handed to the browser at once.
 const PIECE: u64 = 256 << 10;
 
-/// As every page's, and this page's one script and its own sound and pictures.
+/// As every page's, and this page's one script, its own sound and pictures, and its word that it is left.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; media-src 'self'; \
-     img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+     connect-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 #[derive(Template)]
 #[template(path = "console/play.html")]
@@ -44,7 +46,7 @@ struct Page {
     begins: String,
     screens: Vec<Screen>,
     marks: Vec<Mark>,
-    rows: Vec<(i64, Row)>,
+    rows: Vec<Said>,
     notes: Vec<String>,
     damage: Vec<String>,
 }
@@ -55,8 +57,10 @@ struct Screen {
     title: String,
     from: i64,
     to: i64,
-    /// Whether it is sound alone.
-    sound_only: bool,
+    /// What there is of it: `camera`, `sound` alone, or a `screen`.
+    kind: &'static str,
+    /// When there is no new picture: `from-to`, in milliseconds.
+    still: Vec<String>,
     /// Whether its sound is another screen's already.
     silent: bool,
 }
@@ -67,6 +71,16 @@ struct Mark {
     to: i64,
     clock: String,
     text: String,
+    /// In which of the screens: their places.
+    screens: String,
+}
+
+/// A line of the conversation.
+struct Said {
+    at: i64,
+    /// Whether there is something to hear or to see at that time.
+    played: bool,
+    row: Row,
 }
 
 #[derive(Deserialize)]
@@ -103,10 +117,12 @@ pub(super) async fn open(
     Ok(Redirect::to(&format!("/cases/{id}/play/{recording}")).into_response())
 }
 
+/// The page; or, without a body, whether it may still be shown.
 pub(super) async fn show(
     State(recorder): State<Arc<Recorder>>,
     signed: Signed,
     Path((case, recording)): Path<(String, String)>,
+    method: Method,
 ) -> Result<Response, Trouble> {
     let Some(play) = playing(&recorder, &signed, &case, &recording)? else {
         // The shares are locked again, or it was opened by somebody else.
@@ -121,31 +137,32 @@ pub(super) async fn show(
     let present = recorder.unlocked.present(opened.case.id, now);
     let until = present.iter().map(|held| held.until).min().unwrap_or(now);
     let relative = |at: i64| at.saturating_sub(media.zero) / 1_000;
-    let call = media.files.first();
-    let marks = call.map(|file| &file.chapters).into_iter().flatten();
-    let rows = transcript::rows(&opened.lines, &opened.manifest);
-    let at = |row: &Row| relative(row.at.0.saturating_mul(1_000));
+    let length = media.files.first().map_or(0, |call| call.milliseconds);
+    let said = |row: Row| {
+        let at = relative(row.at.0.saturating_mul(1_000));
+        let played = (0..=length).contains(&at) && length > 0;
+        Said { at, played, row }
+    };
     let mut page = render(&Page {
         frame: Frame::new(&signed, Here::Cases),
         case: opened.case.id,
         reference: opened.case.reference.clone(),
         recording: opened.manifest.recording,
         until: When::new(until, now),
-        length: call.map_or(0, |file| file.milliseconds),
+        length,
         begins: When::new(proto::Millis(media.zero / 1_000), now).in_words(),
         screens: media.files.iter().skip(1).map(screen).collect(),
-        marks: marks
-            .map(|chapter| Mark {
-                from: relative(chapter.from),
-                to: relative(chapter.to),
-                clock: clock(relative(chapter.from)),
-                text: chapter.text.clone(),
-            })
+        marks: marks(media),
+        rows: transcript::rows(&opened.lines, &opened.manifest)
+            .into_iter()
+            .map(said)
             .collect(),
-        rows: rows.into_iter().map(|row| (at(&row), row)).collect(),
         notes: media.notes.clone(),
         damage: opened.damage.iter().map(ToString::to_string).collect(),
     })?;
+    if method == Method::GET {
+        play.shown();
+    }
     page.headers_mut().insert(
         header::CONTENT_SECURITY_POLICY,
         HeaderValue::from_static(POLICY),
@@ -153,18 +170,57 @@ pub(super) async fn show(
     Ok(page)
 }
 
+/// The page is left, or closed: what it played is forgotten.
+pub(super) async fn leave(
+    State(recorder): State<Arc<Recorder>>,
+    signed: Signed,
+    Path((case, recording)): Path<(String, String)>,
+) -> Result<StatusCode, Trouble> {
+    let play = playing(&recorder, &signed, &case, &recording)?.ok_or(Trouble::NotFound)?;
+    recorder.playing.left(&play);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// What is missing in the call, and in which of its people's files.
+fn marks(media: &Rendition) -> Vec<Mark> {
+    let Some((call, people)) = media.files.split_first() else {
+        return Vec::new();
+    };
+    let relative = |at: i64| at.saturating_sub(media.zero) / 1_000;
+    let mark = |chapter: &Chapter| {
+        let holds = |(place, file): (usize, &File)| {
+            file.chapters.contains(chapter).then(|| place.to_string())
+        };
+        let screens: Vec<String> = people.iter().enumerate().filter_map(holds).collect();
+        Mark {
+            from: relative(chapter.from),
+            to: relative(chapter.to),
+            clock: clock(relative(chapter.from)),
+            text: chapter.text.clone(),
+            screens: screens.join(" "),
+        }
+    };
+    call.chapters.iter().map(mark).collect()
+}
+
 fn screen(file: &File) -> Screen {
     let name = file.name.split('.').next().unwrap_or_default();
     let person = name.trim_end_matches("-screen");
+    let kind = match (name == person, file.pictures) {
+        (true, true) => "camera",
+        (true, false) => "sound",
+        (false, _) => "screen",
+    };
     Screen {
-        title: match (name == person, file.pictures) {
-            (true, true) => format!("{person}, camera"),
-            (true, false) => format!("{person}, sound"),
-            (false, _) => format!("{person}, screen"),
-        },
+        title: format!("{person}, {kind}"),
+        kind,
         from: file.from,
         to: file.milliseconds,
-        sound_only: !file.pictures,
+        still: file
+            .still
+            .iter()
+            .map(|(from, to)| format!("{from}-{to}"))
+            .collect(),
         silent: name != person,
         file: file.name.clone(),
     }

@@ -87,6 +87,7 @@ pub(super) async fn out(
         (Ok(signed), Some(ticket)) => {
             let session = ticket.session(&recorder);
             signed.tenant.end_staff_session(&session).await?;
+            recorder.playing.signed_out(signed.officer.id);
         }
         (Ok(_), None) | (Err(Trouble::SignedOut), _) => {}
         (Err(other), _) => return Err(other),

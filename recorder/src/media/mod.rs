@@ -12,9 +12,10 @@ pub mod depacketize;
 pub mod mux;
 pub mod render;
 pub mod rope;
+mod silence;
 pub mod take;
 pub mod timeline;
 
-pub use render::{File, Rendition, render};
+pub use render::{File, Rendition, render, render_to_play};
 pub use rope::Rope;
 pub use take::Track;

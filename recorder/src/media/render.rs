@@ -12,6 +12,7 @@ use seal::media::{Codec, PauseCause};
 use super::depacketize::{Frames, frames};
 use super::mux::{Chapter, Source, mux};
 use super::rope::Rope;
+use super::silence;
 use super::take::{Stream, Track};
 use super::timeline;
 use crate::clock::shown_exactly;
@@ -19,6 +20,10 @@ use crate::terminal::count;
 
 /// Losses closer together than this are named as one, in µs.
 const TOGETHER: i64 = 1_000_000;
+
+/// A picture stands no longer than this before the next, in µs; a screen that does not change is sent
+/// once a second.
+const STANDS: i64 = 3_000_000;
 
 /// A file that plays.
 pub struct File {
@@ -36,6 +41,8 @@ pub struct File {
     pub milliseconds: i64,
     /// What is missing in it, on its time line.
     pub chapters: Vec<Chapter>,
+    /// From when to when there is no new picture in it, in milliseconds: it was turned off, or is missing.
+    pub still: Vec<(i64, i64)>,
     /// Its bytes.
     pub bytes: Rope,
 }
@@ -121,11 +128,27 @@ struct Found {
 
 /// Puts everything together. `tracks` are the media tracks of the recording, opened and finished.
 pub fn render(manifest: &Manifest, tracks: &[Track]) -> Rendition {
+    put_together(manifest, tracks, |_| ())
+}
+
+/// The same for a browser, with silence where sound pauses.
+pub fn render_to_play(manifest: &Manifest, tracks: &[Track]) -> Rendition {
+    put_together(manifest, tracks, |source| {
+        if source.codec == Codec::Opus {
+            silence::fill(&mut source.frames);
+        }
+    })
+}
+
+fn put_together(manifest: &Manifest, tracks: &[Track], prepare: fn(&mut Source)) -> Rendition {
     let mut notes = Vec::new();
     let mut found = Vec::new();
     for participant in people(tracks) {
         found.extend(sources(manifest, tracks, participant, &mut notes));
     }
+    found
+        .iter_mut()
+        .for_each(|found| prepare(&mut found.source));
     let all: Vec<&Source> = found.iter().map(|found| &found.source).collect();
     let Some(first) = begins(&all) else {
         return Rendition {
@@ -183,6 +206,7 @@ impl Rendition {
                     "video/x-matroska"
                 },
                 pictures: of.iter().any(|source| source.codec != Codec::Opus),
+                still: still(of, zero, end),
                 from: begins.saturating_sub(zero) / 1_000,
                 milliseconds: end.saturating_sub(zero) / 1_000,
                 chapters,
@@ -194,6 +218,19 @@ impl Rendition {
                 .push(format!("{name}: cannot be written: {error}")),
         }
     }
+}
+
+/// When the pictures of a file stand still. A player shows the last one as if it were of then.
+fn still(of: &[&Source], zero: i64, end: i64) -> Vec<(i64, i64)> {
+    let pictures = of.iter().filter(|source| source.codec != Codec::Opus);
+    let times = pictures.flat_map(|source| {
+        let times = source.frames.frames.iter().map(|frame| frame.time);
+        times.clone().zip(times.skip(1).chain([end]))
+    });
+    times
+        .filter(|(from, to)| to.saturating_sub(*from) > STANDS)
+        .map(|(from, to)| ((from - zero) / 1_000, (to - zero) / 1_000))
+        .collect()
 }
 
 /// What there is of one person, in the order of the tracks.

@@ -41,6 +41,7 @@ const FORMS: &[&str] = &[
     "/cases/{id}/approve",
     "/cases/{id}/bundle",
     "/cases/{id}/play",
+    PLAYER,
     "/cases/{id}/close",
     "/sign-out",
 ];
@@ -322,6 +323,7 @@ impl Sides {
             .await?;
             let due = match route {
                 "/cases/{id}/bundle" => StatusCode::OK,
+                PLAYER => StatusCode::NO_CONTENT,
                 _ => StatusCode::SEE_OTHER,
             };
             ensure!(reply.status == due, "{}", reply.status);
@@ -347,6 +349,10 @@ impl Sides {
                     // It was a chat: there is nothing to hear.
                     let sound = self.vera_asks(PLAYED).await?;
                     ensure!(sound.status == StatusCode::NOT_FOUND, "{}", sound.status);
+                }
+                PLAYER => {
+                    let player = self.vera_asks(PLAYER).await?;
+                    ensure!(player.status == StatusCode::SEE_OTHER, "left, and still there");
                 }
                 "/sign-out" => {
                     let page =

@@ -1,0 +1,86 @@
+//! Sound for browsers: silence where a source's sound pauses. Chromium plays the packets of a sound
+//! one right after the other, whatever their times say: behind a mute of five seconds all that is
+//! heard would come five seconds before the picture. Only what an officer plays is filled so; in what
+//! is handed out nothing is filled in.
+
+use bytes::Bytes;
+
+use super::depacketize::{Frame, Frames, opus_duration};
+
+/// 20 ms and 120 ms in which nothing is heard (RFC 6716).
+const SHORT: &[u8] = &[0xf8, 0xff, 0xfe];
+const LONG: &[u8] = &[
+    0xfb, 0x06, 0xff, 0xfe, 0xff, 0xfe, 0xff, 0xfe, 0xff, 0xfe, 0xff, 0xfe, 0xff, 0xfe,
+];
+
+/// Puts silence wherever there is room for it between two packets of Opus.
+pub(super) fn fill(sound: &mut Frames) {
+    let first = sound.pieces.len();
+    let mut filled = Vec::with_capacity(sound.frames.len());
+    // Until when something is heard, as a browser plays it.
+    let mut until = sound.frames.first().map_or(0, |frame| frame.time);
+    for frame in &sound.frames {
+        for (place, silence) in [(first, LONG), (first + 1, SHORT)] {
+            let lasts = opus_duration(silence);
+            while frame.time.saturating_sub(until) >= lasts {
+                filled.push(Frame {
+                    time: until,
+                    key: true,
+                    pieces: (place, 1),
+                    length: silence.len(),
+                });
+                until += lasts;
+            }
+        }
+        let packet = sound.of(frame).first();
+        until = until.saturating_add(packet.map_or(0, |packet| opus_duration(packet)));
+        filled.push(frame.clone());
+    }
+    sound.frames = filled;
+    sound.pieces.extend([LONG, SHORT].map(Bytes::from_static));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_takes_the_place_of_what_is_missing_and_no_more() {
+        let heard = |times: &[i64]| {
+            let pieces = vec![Bytes::from_static(SHORT); times.len()];
+            let frame = |(place, time): (usize, &i64)| Frame {
+                time: *time,
+                key: true,
+                pieces: (place, 1),
+                length: SHORT.len(),
+            };
+            let frames = times.iter().enumerate().map(frame).collect();
+            let mut sound = Frames {
+                frames,
+                pieces,
+                ..Frames::default()
+            };
+            fill(&mut sound);
+            let lasts = |frame: &Frame| opus_duration(&sound.of(frame)[0]);
+            let all = sound.frames.iter();
+            let all: Vec<_> = all.map(|frame| (frame.time, lasts(frame))).collect();
+            all
+        };
+        let (short, long) = (20_000, 120_000);
+        assert_eq!(heard(&[]), []);
+        assert_eq!(heard(&[7, 20_007]), [(7, short), (20_007, short)]);
+        // One packet that never came, and a little that is no room for another.
+        assert_eq!(
+            heard(&[0, 45_000]),
+            [(0, short), (20_000, short), (45_000, short)]
+        );
+        // That little adds up.
+        let late = heard(&[0, 35_000, 70_000, 105_000]);
+        assert_eq!(late.len(), 6, "{late:?}");
+        let paused = heard(&[0, 300_000]);
+        let sum: i64 = paused.iter().map(|(_, lasts)| lasts).sum();
+        assert_eq!(sum, 320_000, "{paused:?}");
+        assert_eq!(paused[1], (20_000, long));
+        assert_eq!(paused.len(), 6, "{paused:?}");
+    }
+}
