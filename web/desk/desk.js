@@ -156,9 +156,12 @@ export class Desk extends EventTarget {
     this.talks.get(talk.session)?.close();
     this.talks.set(talk.session, talk);
     talk.notice = this.entry(talk.session)?.notice ?? '';
+    // One call at a time: none is begun beside another, and who calls meanwhile is told at once.
+    const busy = () => [...this.talks.values()].some((other) => other !== talk && other.call.active);
+    const begin = talk.call.begin.bind(talk.call);
+    talk.call.begin = async (kinds) => (busy() ? this.complain('in_call') : begin(kinds));
     talk.call.addEventListener('ring', () => {
-      // One call at a time: who calls is told at once.
-      if ([...this.talks.values()].some((other) => other !== talk && other.call.active)) talk.call.decline('busy');
+      if (busy()) talk.call.decline('busy');
       else this.dispatchEvent(new Event('ring'));
     });
     talk.addEventListener('change', () => {

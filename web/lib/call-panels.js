@@ -126,6 +126,7 @@ function ended(call, words, { by, lasted_ms, reason }) {
   if (lasted_ms === 0 && by !== me && caller !== me && (reason === 'hung_up' || reason === 'no_answer')) {
     return words.t('missed', { who: nameOf(call, caller, words) });
   }
+  if (reason === 'busy' && by === me) return words.t('missed_busy', { who: nameOf(call, caller, words) });
   if (reason === 'hung_up' && lasted_ms > 0) return words.t('call_ended', { time: words.duration(lasted_ms) });
   return words.t(`over_${reason}`, { who: nameOf(call, by, words) });
 }

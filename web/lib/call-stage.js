@@ -42,6 +42,7 @@ export class CallStage extends HTMLElement {
   #buttons;
   #shown = '';
   #stuck = false;
+  #had = false;
   #clock = 0;
 
   /**
@@ -98,7 +99,7 @@ export class CallStage extends HTMLElement {
   draw() {
     const call = this.#call;
     const { active, conversation } = call;
-    const had = this.contains(document.activeElement);
+    this.#had ||= this.contains(document.activeElement);
     for (const part of [this.#tiles.element.parentElement, this.#status.parentElement, this.#controls]) if (part) part.hidden = !active;
     if (!active && this.#settings.matches(':popover-open')) this.#settings.hidePopover();
     this.#cards();
@@ -107,17 +108,11 @@ export class CallStage extends HTMLElement {
     this.#own.hidden = !active || !call.devices.tracks.has('video');
     if (active) this.#press();
     write(this.#status, active ? this.#say() : '');
-    this.hidden = !active && this.#card.childElementCount === 0;
     this.#tick();
-    // What was pressed is gone: the focus goes to what stands in its place.
-    if (had && !conversation.ended && (!document.activeElement || document.activeElement === document.body)) this.#enter();
-  }
-
-  /** Puts the focus on what is to be answered, or on the controls. */
-  #enter() {
-    /** @type {HTMLElement | null} */
-    const place = this.#card.querySelector('h2, button') ?? (this.#controls.hidden ? null : this.#buttons.mic);
-    place?.focus();
+    // What was pressed is gone: the focus goes to what is to be answered, or to the controls, once they can be pressed.
+    const lost = () => document.activeElement === document.body;
+    if (this.#had && !conversation.ended && lost()) /** @type {HTMLElement} */ (this.#card.querySelector('h2, button') ?? this.#buttons.mic).focus();
+    this.#had &&= lost();
   }
 
   #press() {
@@ -186,6 +181,7 @@ export class CallStage extends HTMLElement {
         this.#tiles.play();
         this.draw();
       }));
+    this.hidden = !active && this.#card.childElementCount === 0;
     if (asking && !asking.sent) this.#card.querySelector('h2')?.focus();
   }
 

@@ -238,6 +238,7 @@ export default {
   refused_unsupported_version: 'Diese Seite ist veraltet. {kept} Laden Sie die Seite neu.',
   refused_out_of_order: 'Die Nummer dieser Nachricht passt nicht; sie wurde nicht gesendet. Laden Sie die Seite neu.',
   refused_malformed: 'Das Relay hat diese Seite nicht verstanden. {kept} Laden Sie die Seite neu.',
+  refused_in_call: 'Sie sind in einem anderen Anruf, deshalb begann hier keiner. Legen Sie dort zuerst auf, dann rufen Sie noch einmal an.',
   refused_not_sent: 'Gerade gibt es keine Verbindung, deshalb geschah nichts. Versuchen Sie es noch einmal, wenn sie wieder da ist.',
   refused_internal: 'Auf unserer Seite ging etwas schief. {kept} Versuchen Sie es noch einmal.',
 };

@@ -238,6 +238,7 @@ export default {
   refused_unsupported_version: 'This page is out of date. {kept} Reload the page.',
   refused_out_of_order: 'This message’s number does not fit; it was not sent. Reload the page.',
   refused_malformed: 'The relay did not understand this page. {kept} Reload the page.',
+  refused_in_call: 'You are in another call, so none was begun here. Hang up there first, then call again.',
   refused_not_sent: 'There is no connection just now, so nothing was done. Try again when it is back.',
   refused_internal: 'Something went wrong on our side. {kept} Try again.',
 };

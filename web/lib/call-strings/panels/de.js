@@ -42,6 +42,7 @@ export default {
   no: 'Jetzt nicht',
   call_ended: 'Der Anruf ist beendet. Er dauerte {time}.',
   missed: '{who} hat angerufen. Der Anruf wurde nicht angenommen.',
+  missed_busy: '{who} hat angerufen, während Sie in einem anderen Anruf waren.',
   over_hung_up: 'Der Anruf ist beendet.',
   over_declined: '{who} hat den Anruf nicht angenommen.',
   over_busy: '{who} ist in einem anderen Anruf.',

@@ -42,6 +42,7 @@ export default {
   no: 'Not now',
   call_ended: 'The call has ended. It lasted {time}.',
   missed: '{who} called. The call was not answered.',
+  missed_busy: '{who} called while you were in another call.',
   over_hung_up: 'The call has ended.',
   over_declined: '{who} did not take the call.',
   over_busy: '{who} is in another call.',
