@@ -149,7 +149,8 @@ async fn states(browser: &Browser, house: &House) -> Result<()> {
     browser.size(1280, 900).await
 }
 
-async fn officer(
+/// An officer, signed in at the console.
+pub(crate) async fn officer(
     house: &House,
     driver: &Driver,
     name: &str,
@@ -169,7 +170,8 @@ async fn officer(
     Ok(browser)
 }
 
-async fn agree(browser: &Browser, officer: &Person) -> Result<()> {
+/// Agrees to the case that is shown.
+pub(crate) async fn agree(browser: &Browser, officer: &Person) -> Result<()> {
     let passphrase = officer.passphrase.as_deref().context("officers have one")?;
     browser.write("input[name=passphrase]", passphrase).await?;
     browser.press_named("Agree and unlock my share").await?;

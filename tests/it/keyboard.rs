@@ -254,7 +254,7 @@ async fn an_officer_signs_in_and_opens_the_log_by_keyboard_alone() -> Result<()>
 }
 
 /// Presses Tab so often, and says what came into focus; whatever did must be seen to.
-async fn walk(page: &Browser, steps: usize) -> Result<Vec<String>> {
+pub(crate) async fn walk(page: &Browser, steps: usize) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for _ in 0..steps {
         page.tap(Key::Tab, "").await?;
@@ -266,7 +266,7 @@ async fn walk(page: &Browser, steps: usize) -> Result<Vec<String>> {
 }
 
 /// Presses Tab backwards until this has the focus.
-async fn back(page: &Browser, name: &str) -> Result<()> {
+pub(crate) async fn back(page: &Browser, name: &str) -> Result<()> {
     for _ in 0..20 {
         page.tap(Key::Shift, &Key::Tab.value().to_string()).await?;
         if focused(page).await?.0 == name {
@@ -277,7 +277,7 @@ async fn back(page: &Browser, name: &str) -> Result<()> {
 }
 
 /// Waits until this has the focus, or what begins with this.
-async fn on(page: &Browser, name: &str) -> Result<()> {
+pub(crate) async fn on(page: &Browser, name: &str) -> Result<()> {
     let script =
         format!("return `${{(() => {{ {FOCUSED} }})()[0]}} `.startsWith(`${{arguments[0]}} `)");
     page.until(

@@ -8,6 +8,7 @@
 mod bad_input;
 mod blocked_frame;
 mod call;
+mod calling;
 mod canary;
 mod console;
 mod custody;
@@ -18,6 +19,7 @@ mod matrix;
 mod officer;
 mod opened;
 mod pictures;
+mod played;
 mod postgres;
 mod rows;
 mod session;

@@ -5,6 +5,7 @@
 mod calls;
 mod console;
 mod desk;
+mod player;
 mod shop;
 mod widget;
 
@@ -88,21 +89,21 @@ async fn arrive(house: &House, site: SiteId, name: &str) -> Result<Participant> 
 }
 
 /// A picture at this size, where nothing is to be wider than the screen.
-async fn sized(browser: &Browser, width: u32, height: u32, state: &str) -> Result<()> {
+pub(crate) async fn sized(browser: &Browser, width: u32, height: u32, state: &str) -> Result<()> {
     browser.size(width, height).await?;
     sleep(Duration::from_millis(200)).await;
     browser.picture(state).await?;
     fits(browser, state).await
 }
 
-async fn in_the_dark(browser: &Browser, state: &str) -> Result<()> {
+pub(crate) async fn in_the_dark(browser: &Browser, state: &str) -> Result<()> {
     browser.dark(true).await?;
     browser.picture(state).await?;
     browser.dark(false).await
 }
 
 /// Fails where something is wider than its place, or where something to press is too small.
-async fn fits(browser: &Browser, what: &str) -> Result<()> {
+pub(crate) async fn fits(browser: &Browser, what: &str) -> Result<()> {
     let wide: Vec<String> = browser.value(WIDE, Vec::new()).await?;
     ensure!(wide.is_empty(), "too wide on {what}: {wide:?}");
     let small: Vec<String> = browser.value(SMALL, Vec::new()).await?;

@@ -60,6 +60,11 @@ impl Driver {
         format!("http://127.0.0.1:{}", self.port)
     }
 
+    /// Where the browsers write.
+    pub fn folder(&self) -> &Path {
+        self.profiles.path()
+    }
+
     /// A new, empty folder for a browser's profile.
     pub fn profile(&self) -> Result<std::path::PathBuf> {
         Ok(tempfile::Builder::new()

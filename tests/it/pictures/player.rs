@@ -1,0 +1,75 @@
+//! The player in its states, and the case from which it is opened.
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+use testkit::browser::Browser;
+use testkit::driver::Driver;
+use testkit::house::House;
+
+use super::{fits, in_the_dark, sized};
+use crate::played::{a_call, opened, seek};
+use crate::session::client;
+use crate::spoken::talk;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_player_in_its_states() -> Result<()> {
+    let mut house = House::start().await?;
+    let driver = Driver::start().await?;
+    let bank = client(&house, "alpine")?.clone();
+    talk(&house, &bank, &["Only written", "and nothing said"]).await?;
+    let page = opened(&house, &driver, &bank, "states-player-chat").await?;
+    states(&page, "chat-alone").await?;
+    page.close().await?;
+
+    let _ends = a_call(&house, &bank).await?;
+    let page = opened(&house, &driver, &bank, "states-player").await?;
+    states(&page, "opened").await?;
+    let muted: f64 = page
+        .value(
+            "return Number(document.querySelector('.missing button').dataset.from)",
+            Vec::new(),
+        )
+        .await?;
+    seek(&page, muted + 800.0).await?;
+    states(&page, "muted").await?;
+    page.press(".controls input").await?;
+    page.picture("focus-line").await?;
+
+    // A film has nothing to show yet.
+    let slow = "Object.defineProperty(document.querySelector('video'), 'readyState', { value: 1 }); return null";
+    let _: Value = page.value(slow, Vec::new()).await?;
+    page.press_named("Play").await?;
+    page.read("loading").await?;
+    states(&page, "loading").await?;
+
+    // The case is closed by somebody else.
+    let player = page.current_url().await?;
+    let id = player
+        .path()
+        .split('/')
+        .nth(2)
+        .context("a case")?
+        .to_owned();
+    house
+        .recorder_says(&["case", "close", &bank.slug, &id], "")
+        .await?;
+    page.read("It is not here any more").await?;
+    states(&page, "gone").await?;
+    house.stop().await
+}
+
+async fn states(page: &Browser, state: &str) -> Result<()> {
+    let _: Value = page
+        .value("scrollTo(0, 0); return null", Vec::new())
+        .await?;
+    page.whole_picture(state).await?;
+    fits(page, state).await?;
+    in_the_dark(page, &format!("{state}-dark")).await?;
+    for (width, name) in [(390, "phone"), (320, "narrow")] {
+        page.size(width, 780).await?;
+        page.whole_picture(&format!("{state}-{name}")).await?;
+        fits(page, state).await?;
+    }
+    sized(page, 640, 450, &format!("{state}-zoomed")).await?;
+    page.size(1280, 900).await
+}
