@@ -76,14 +76,14 @@ fn packets_that_come_late_or_twice_are_shown_once_and_when_they_were_made() {
                 continue;
             };
             let mut packet = packet.clone();
-            if packet.seq % 5 == 0 {
+            if packet.seq.is_multiple_of(5) {
                 let arrival = packet.arrival + 250_000;
                 out.push(Item::Rtp(Packet {
                     arrival,
                     ..packet.clone()
                 }));
             }
-            if packet.seq % 7 == 0 {
+            if packet.seq.is_multiple_of(7) {
                 // Asked for again, twice.
                 packet.arrival += 700_000;
             }
