@@ -51,6 +51,16 @@ impl Frames {
         self.pieces.get(first..first + count).unwrap_or_default()
     }
 
+    /// How long a frame lasts, in µs: sound says it, a picture lasts until the next.
+    fn lasts(&self, frame: &Frame) -> i64 {
+        let sound = self
+            .size
+            .is_none()
+            .then(|| self.of(frame).first())
+            .flatten();
+        sound.map_or(0, |packet| opus_duration(packet)).max(1_000)
+    }
+
     /// Adds a frame that was built at the end of the pieces.
     fn push(&mut self, time: i64, key: bool, first: usize) {
         let pieces = self.pieces.get(first..).unwrap_or_default();
@@ -62,13 +72,19 @@ impl Frames {
         });
     }
 
-    /// Takes the frames of the source's next stream. What the one before still has behind its
-    /// beginning is left out: a source is in one place at a time.
-    pub fn append(&mut self, next: Self) {
-        if let Some(begins) = next.frames.first().map(|frame| frame.time) {
-            let before = self.frames.len();
-            self.frames.retain(|frame| frame.time < begins);
-            self.left_out += (before - self.frames.len()) as u64;
+    /// Takes the frames of the source's next stream. A source is in one place at a time: what would
+    /// begin before the end of the stream before it comes right behind, and nothing is left out.
+    pub fn append(&mut self, mut next: Self) {
+        if let Some(last) = self.frames.last() {
+            let mut free = last.time.saturating_add(self.lasts(last));
+            for place in 0..next.frames.len() {
+                let lasts = next.frames.get(place).map_or(0, |frame| next.lasts(frame));
+                let Some(frame) = next.frames.get_mut(place).filter(|f| f.time < free) else {
+                    break;
+                };
+                frame.time = free;
+                free = free.saturating_add(lasts);
+            }
         }
         let offset = self.pieces.len();
         self.pieces.extend(next.pieces);
@@ -86,7 +102,7 @@ impl Frames {
 pub fn frames(stream: &Stream, times: &[i64]) -> Frames {
     match stream.codec {
         Codec::Opus => opus::frames(stream, times),
-        Codec::Vp8 => pictures(stream, times, &mut vp8::Vp8),
+        Codec::Vp8 => pictures(stream, times, &mut vp8::Vp8::default()),
         Codec::H264 => pictures(stream, times, &mut h264::H264::default()),
         Codec::Other(_) => Frames::default(),
     }
@@ -102,6 +118,13 @@ trait Pictures {
 
     /// Whether no other picture builds on the one that these are packets of.
     fn is_alone(&self, packets: &[Packet<Bytes>]) -> bool;
+
+    /// Which of these packets of one time is the picture's first.
+    fn first(&self, packets: &[Packet<Bytes>]) -> usize;
+
+    /// Whether the picture says of itself that it is the one after the picture before, whatever the
+    /// packets' numbers say. Asked once of each.
+    fn follows(&mut self, packets: &[Packet<Bytes>]) -> bool;
 }
 
 /// A picture that was put together.
@@ -118,21 +141,32 @@ fn pictures(stream: &Stream, times: &[i64], codec: &mut impl Pictures) -> Frames
     let mut at = 0;
     while let Some(first) = stream.packets.get(at) {
         let rest = stream.packets.get(at..).unwrap_or_default();
-        let count = rest.iter().take_while(|p| p.time == first.time).count();
+        let same = rest.iter().take_while(|p| p.time == first.time);
+        // Behind a marker another picture begins, whatever its time.
+        let count = match same.clone().position(|packet| packet.marker) {
+            Some(marked) => marked + 1,
+            None => same.count(),
+        };
         let packets = rest.get(..count).unwrap_or_default();
         let time = times.get(at).copied().unwrap_or(first.arrival);
         let next = rest.get(count);
         at += count;
-        missing |= expected != Some(first.seq);
+        let follows = codec.follows(packets);
+        missing |= expected != Some(first.seq) && !follows;
         let last = packets.last().map_or(first.seq, |p| p.seq);
         expected = last.checked_add(1);
         // Packets without a payload only fill the line.
         if packets.iter().all(|packet| packet.payload.is_empty()) {
             continue;
         }
+        // As viewers do it: what stands before the picture's first packet is none of it.
+        let begins = codec.first(packets);
+        out.left_out += u64::from(begins > 0);
+        let packets = packets.get(begins..).unwrap_or_default();
+        let numbers = packets.first().map_or(0, |packet| packet.seq)..;
         let unbroken = packets
             .iter()
-            .zip(first.seq..)
+            .zip(numbers)
             .all(|(packet, seq)| packet.seq == seq);
         let marked = packets.last().is_some_and(|packet| packet.marker);
         let followed = next.is_some_and(|next| Some(next.seq) == expected);

@@ -8,8 +8,8 @@ use proto::notice::Modality;
 use proto::{EpochNo, ParticipantId, TrackNo};
 use seal::media::{Batch, Codec, Item, Lost, MediaError, Packet, PauseCause, Report};
 
-/// A new stream a minute for half a day. What comes after is not a call's.
-const STREAMS_MAX: usize = 1_000;
+/// A relay ends a connection long before. What comes after is not a call's.
+const STREAMS_MAX: usize = 20_000;
 
 /// One source: everything that its parts hold. No `Debug`.
 pub struct Track {

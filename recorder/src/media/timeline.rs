@@ -23,7 +23,7 @@ const DRIFT_SPAN: i64 = 600_000_000;
 /// Nor believed if it is more, in parts of 10^9.
 const DRIFT_MAX: i128 = 500_000;
 /// How far a packet may be moved from its arrival.
-const EARLIER: i64 = 10_000_000;
+const EARLIER: i64 = 3_000_000;
 const LATER: i64 = 1_000_000;
 /// 1900 to 1970, in seconds.
 const NTP_EPOCH: i64 = 2_208_988_800;

@@ -3,6 +3,7 @@
 mod breaks;
 mod clocks;
 mod made;
+mod tricks;
 
 use std::collections::BTreeMap;
 use std::process::Command;

@@ -81,6 +81,14 @@ impl Pictures for H264 {
         Some(Picture { key, size })
     }
 
+    fn first(&self, _: &[Packet<Bytes>]) -> usize {
+        0
+    }
+
+    fn follows(&mut self, _: &[Packet<Bytes>]) -> bool {
+        false
+    }
+
     fn is_alone(&self, packets: &[Packet<Bytes>]) -> bool {
         // nal_ref_idc 0 in every packet.
         packets.iter().all(|packet| {
@@ -94,7 +102,8 @@ impl Pictures for H264 {
 #[derive(Default)]
 struct Units {
     units: Vec<Vec<Bytes>>,
-    /// Whether the last one is a fragmented one that has not ended.
+    /// Whether the last one is a fragmented one that may go on. Whether its end is marked does not
+    /// count: no viewer looks at it, and the packets' numbers say whether anything is missing.
     open: bool,
 }
 
@@ -103,8 +112,12 @@ impl Units {
         let mut rest = payload.clone();
         let first = *rest.first()?;
         match first & 0x1f {
-            1..=23 if !self.open => self.units.push(vec![rest]),
-            STAP_A if !self.open => {
+            1..=23 => {
+                self.units.push(vec![rest]);
+                self.open = false;
+            }
+            STAP_A => {
+                self.open = false;
                 rest.advance(1);
                 while !rest.is_empty() {
                     let length = usize::from(rest.try_get_u16().ok()?);
@@ -118,7 +131,7 @@ impl Units {
                 rest.advance(1);
                 let header = rest.try_get_u8().ok()?;
                 let (begins, ends) = (header & 0x80 != 0, header & 0x40 != 0);
-                if begins == self.open || rest.is_empty() {
+                if !(begins || self.open) || rest.is_empty() {
                     return None;
                 }
                 if begins {
@@ -135,7 +148,7 @@ impl Units {
     }
 
     fn finish(self) -> Option<Vec<Vec<Bytes>>> {
-        (!self.open && !self.units.is_empty()).then_some(self.units)
+        (!self.units.is_empty()).then_some(self.units)
     }
 }
 

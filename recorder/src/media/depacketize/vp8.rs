@@ -6,7 +6,11 @@ use seal::media::Packet;
 
 use super::{Frames, Picture, Pictures};
 
-pub(super) struct Vp8;
+/// Remembers the number of the picture before.
+#[derive(Default)]
+pub(super) struct Vp8 {
+    before: Option<Number>,
+}
 
 impl Pictures for Vp8 {
     fn begins(&self, payload: &[u8]) -> bool {
@@ -31,22 +35,61 @@ impl Pictures for Vp8 {
         let descriptor = |packet: &Packet<Bytes>| descriptor(&packet.payload);
         packets.iter().filter_map(descriptor).any(|d| d.alone)
     }
+
+    fn first(&self, packets: &[Packet<Bytes>]) -> usize {
+        let begins = |packet: &Packet<Bytes>| self.begins(&packet.payload);
+        packets.iter().rposition(begins).unwrap_or(0)
+    }
+
+    fn follows(&mut self, packets: &[Packet<Bytes>]) -> bool {
+        let number = packets
+            .iter()
+            .rev()
+            .find_map(|packet| descriptor(&packet.payload)?.number);
+        let before = std::mem::replace(&mut self.before, number);
+        before.is_some_and(|before| number == Some(before.next()))
+    }
 }
 
 struct Descriptor {
     length: usize,
     begins: bool,
     alone: bool,
+    number: Option<Number>,
+}
+
+/// A picture's number, of 7 or of 15 bits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Number {
+    value: u16,
+    long: bool,
+}
+
+impl Number {
+    fn next(self) -> Self {
+        let most = if self.long { 0x7fff } else { 0x7f };
+        Self {
+            value: (self.value + 1) & most,
+            ..self
+        }
+    }
 }
 
 /// `None` if nothing of a picture follows it.
 fn descriptor(payload: &[u8]) -> Option<Descriptor> {
     let mut rest = payload;
     let first = rest.try_get_u8().ok()?;
+    let mut number = None;
     if first & 0x80 != 0 {
         let extension = rest.try_get_u8().ok()?;
-        if extension & 0x80 != 0 && rest.try_get_u8().ok()? & 0x80 != 0 {
-            rest.try_get_u8().ok()?;
+        if extension & 0x80 != 0 {
+            let high = rest.try_get_u8().ok()?;
+            let long = high & 0x80 != 0;
+            let mut value = u16::from(high & 0x7f);
+            if long {
+                value = value << 8 | u16::from(rest.try_get_u8().ok()?);
+            }
+            number = Some(Number { value, long });
         }
         if extension & 0x40 != 0 {
             rest.try_get_u8().ok()?;
@@ -59,6 +102,7 @@ fn descriptor(payload: &[u8]) -> Option<Descriptor> {
         length: payload.len() - rest.len(),
         begins: first & 0x17 == 0x10,
         alone: first & 0x20 != 0,
+        number,
     })
 }
 
