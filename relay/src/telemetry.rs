@@ -7,29 +7,49 @@
 mod refusals;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use tracing_subscriber::EnvFilter;
+use tracing::Subscriber;
+use tracing_subscriber::filter::{FilterExt as _, filter_fn};
+use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::{EnvFilter, Registry};
 
 use crate::config::{LogConfig, LogFormat};
 
 pub use refusals::Refusals;
 
+/// Whose lines name addresses, candidates and SDP: the media engine's.
+const ENGINE: [&str; 6] = [
+    "str0m",
+    "str0m_proto",
+    "str0m_aws_lc_rs",
+    "is",
+    "dimpl",
+    "sctp_proto",
+];
+
 /// Sends log lines to standard error as the configuration says. Once per process.
 pub fn start_logs(config: &LogConfig) -> anyhow::Result<()> {
+    tracing::subscriber::set_global_default(logs(config, std::io::stderr)?)
+        .map_err(|error| anyhow::anyhow!("logs cannot be started: {error}"))
+}
+
+/// Log lines to `writer`. None are of the media engine, whatever the configuration says.
+pub fn logs<W>(config: &LogConfig, writer: W) -> anyhow::Result<impl Subscriber + use<W>>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     let filter = EnvFilter::try_new(&config.level)
         .map_err(|error| anyhow::anyhow!("[log] level: {error}"))?;
-    // The media engine's lines name addresses.
-    let filter = ["str0m=off", "is=off", "dimpl=off"]
-        .iter()
-        .filter_map(|quiet| quiet.parse().ok())
-        .fold(filter, EnvFilter::add_directive);
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    match config.format {
-        LogFormat::Text => builder.with_ansi(false).try_init(),
-        LogFormat::Json => builder.json().try_init(),
-    }
-    .map_err(|error| anyhow::anyhow!("logs cannot be started: {error}"))
+    let filter = filter.and(filter_fn(|line| {
+        let of = line.target().split("::").next();
+        !of.is_some_and(|of| ENGINE.contains(&of))
+    }));
+    let lines = fmt::layer().with_ansi(false).with_writer(writer);
+    let lines = match config.format {
+        LogFormat::Text => lines.with_filter(filter).boxed(),
+        LogFormat::Json => lines.json().with_filter(filter).boxed(),
+    };
+    Ok(Registry::default().with(lines))
 }
 
 /// Starts counting; the handle renders what was counted. Once per process.

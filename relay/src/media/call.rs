@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use proto::{ParticipantId, TrackNo};
+use seal::media::Codec;
 use tokio::sync::mpsc::{self, error::TrySendError};
 
 use super::demux::PeerKey;
 use super::order::{Gate, News};
 use super::peer::Packet;
-use super::sfu::{Sfu, Turned};
+use super::pictures::begins_key_picture;
+use super::sfu::{Arrival, Sfu, Turned};
 use super::tap::{Source, Tap};
 
 /// News that wait for a room. Batches are at most twice a second and track, or large.
@@ -92,7 +94,7 @@ impl Call {
     /// Nobody is in it yet. The room may leave news untaken for `patience`.
     pub fn new(recorded: bool, news: mpsc::Sender<News>, patience: Duration) -> Self {
         Self {
-            sfu: Sfu::default(),
+            sfu: Sfu::new(recorded),
             peers: BTreeMap::new(),
             outbox: Outbox::new(news, patience),
             recorded,
@@ -113,8 +115,21 @@ impl Call {
         turned == Turned::Opened
     }
 
-    /// Copies a packet of an open track for the record.
-    pub fn capture(&mut self, peer: PeerKey, packet: &Packet, at: i64) {
+    /// A packet of an open track has passed.
+    pub fn passed(&mut self, peer: PeerKey, packet: &Packet, at: i64) {
+        if packet.codec != Codec::Opus {
+            let arrival = Arrival {
+                ssrc: packet.ssrc,
+                seq: packet.seq,
+                key: begins_key_picture(packet.codec, &packet.payload),
+            };
+            self.sfu.came(packet.track, arrival, at);
+        }
+        self.capture(peer, packet, at);
+    }
+
+    /// Copies it for the record.
+    fn capture(&mut self, peer: PeerKey, packet: &Packet, at: i64) {
         if !self.recorded {
             return;
         }

@@ -14,6 +14,7 @@ pub mod demux;
 pub mod numbers;
 pub mod order;
 pub mod peer;
+pub mod pictures;
 pub mod sdp;
 pub mod sfu;
 pub mod tap;

@@ -10,6 +10,10 @@ use super::order::{Cause, Gate};
 
 /// A track is asked for a key frame at most this often, in microseconds: one serves all who ask.
 const BETWEEN_ASKING: i64 = 500_000;
+/// What is recorded has a key picture this often, in microseconds: a film is sought from one to the next.
+const BETWEEN_KEYS: i64 = 10_000_000;
+/// The engine asks again for packets that are missing among so many, and for none before.
+const HOLE: u64 = 100;
 
 /// One track.
 #[derive(Default)]
@@ -21,6 +25,10 @@ struct Track {
     viewers: Vec<PeerKey>,
     /// When a key frame was last asked for, in microseconds.
     asked: Option<i64>,
+    /// When one last came.
+    key: Option<i64>,
+    /// The highest number that came since the gate opened, of which SSRC, and when.
+    last: Option<(u32, u64, i64)>,
     /// Somebody waits for a key frame that could not be asked for yet.
     wanted: bool,
 }
@@ -36,13 +44,33 @@ pub enum Turned {
     Closed(Cause),
 }
 
+/// A picture's packet.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival {
+    /// Of which source.
+    pub ssrc: u32,
+    /// Extended by its roll-overs.
+    pub seq: u64,
+    /// Whether a key picture begins with it.
+    pub key: bool,
+}
+
 /// All tracks of one call.
 #[derive(Default)]
 pub struct Sfu {
+    recorded: bool,
     tracks: BTreeMap<TrackNo, Track>,
 }
 
 impl Sfu {
+    /// No tracks yet. `recorded`: key frames are wanted now and then by themselves.
+    pub fn new(recorded: bool) -> Self {
+        Self {
+            recorded,
+            ..Self::default()
+        }
+    }
+
     /// What `peer` sends from now on, all of it.
     pub fn sends(&mut self, peer: PeerKey, sources: &[(TrackNo, Modality)]) {
         for (number, track) in &mut self.tracks {
@@ -91,6 +119,7 @@ impl Sfu {
             Gate::Closed(cause) => Turned::Closed(cause),
             Gate::Open => {
                 track.wanted = true;
+                track.last = None;
                 Turned::Opened
             }
         }
@@ -103,6 +132,23 @@ impl Sfu {
         flows.then_some(track.viewers.as_slice())
     }
 
+    /// A packet of the pictures of `track` has come at `at`. Behind a hole that will not be filled only a
+    /// key frame helps, and nobody has to find that out first.
+    pub fn came(&mut self, track: TrackNo, arrival: Arrival, at: i64) {
+        let Some(track) = self.tracks.get_mut(&track) else {
+            return;
+        };
+        let before = track.last.filter(|(ssrc, _, _)| *ssrc == arrival.ssrc);
+        if arrival.key {
+            track.key = Some(at);
+        } else if let Some((_, highest, _)) = before {
+            track.wanted |= arrival.seq > highest + HOLE;
+        }
+        if before.is_none_or(|(_, highest, _)| arrival.seq > highest) {
+            track.last = Some((arrival.ssrc, arrival.seq, at));
+        }
+    }
+
     /// A viewer's connection is up, or it has asked: `track` needs a key frame.
     pub fn want(&mut self, track: TrackNo) {
         if let Some(track) = self.tracks.get_mut(&track) {
@@ -110,11 +156,10 @@ impl Sfu {
         }
     }
 
-    /// All that `peer` receives needs a key frame.
+    /// All that `peer` sends or receives needs a key frame.
     pub fn want_all_of(&mut self, peer: PeerKey) {
-        let received = self.tracks.values_mut();
-        for track in received.filter(|track| track.viewers.contains(&peer)) {
-            track.wanted = true;
+        for track in self.tracks.values_mut() {
+            track.wanted |= track.sender == Some(peer) || track.viewers.contains(&peer);
         }
     }
 
@@ -125,9 +170,12 @@ impl Sfu {
             let pictures = !matches!(track.kind, None | Some(Modality::Audio));
             let open = track.gate == Some(Gate::Open);
             let lately = track.asked.is_some_and(|asked| at - asked < BETWEEN_ASKING);
-            if let (true, Some(sender)) =
-                (track.wanted && open && pictures && !lately, track.sender)
-            {
+            // Whoever sends nothing just now is not asked again and again.
+            let newest = track.asked.max(track.key);
+            let flows = track.last.is_some_and(|(_, _, last)| Some(last) > newest);
+            let old = newest.is_some_and(|newest| at - newest >= BETWEEN_KEYS);
+            let wanted = track.wanted || (self.recorded && flows && old);
+            if let (true, Some(sender)) = (wanted && open && pictures && !lately, track.sender) {
                 track.wanted = false;
                 track.asked = Some(at);
                 asked.push((sender, *number));

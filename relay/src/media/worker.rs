@@ -28,6 +28,9 @@ const DATAGRAM: usize = 2_000;
 const PAYLOAD: usize = 1_400;
 /// Between looks at deadlines, batches and news.
 const TICK: Duration = Duration::from_millis(100);
+/// Who was silent for so long has missed pictures, and what it asked for meanwhile: a browser
+/// asks again only seconds later.
+const ABSENCE: Duration = Duration::from_secs(1);
 /// Datagrams of one peer at once, and in a second: many times a screen in motion.
 const FASTEST: (u32, u32) = (4_000, 4_000);
 /// Proofs of one peer that are looked into, at once and in a second: they cost a hash each.
@@ -249,7 +252,11 @@ impl Worker {
             }
             self.demux.learn(key, source);
         }
+        let absent = now.saturating_duration_since(seat.heard) >= ABSENCE;
         seat.heard = now;
+        if absent && let Some(call) = self.calls.get_mut(&seat.call) {
+            call.sfu.want_all_of(key);
+        }
         let next = seat.peer.receive(now, source, datagram, &mut self.out);
         self.after(key, next);
     }
@@ -320,7 +327,7 @@ impl Worker {
                 self.dirty.push(*viewer);
             }
         }
-        call.capture(key, packet, at);
+        call.passed(key, packet, at);
     }
 
     // Turns

@@ -4,10 +4,15 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
+use proto::notice::Modality;
 use proto::wire::ClientMessage;
+use relay::config::LogConfig;
+use relay::telemetry::logs;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::desk::session;
+use crate::media::hall::Hall;
+use crate::media::stranger::Stranger;
 use crate::world::agent::{sign_in, try_sign_in};
 use crate::world::visitor::{agree, arrive, request};
 use crate::world::wire::Socket;
@@ -105,4 +110,47 @@ async fn no_log_line_of_a_session_holds_an_address_a_name_a_text_or_a_token() {
         "{:?}",
         found(&planted, &marks)
     );
+}
+
+#[tokio::test]
+async fn no_log_line_of_a_call_names_an_address_or_its_sdp_whatever_level_is_set() {
+    let lines = Lines::default();
+    let config = LogConfig {
+        level: "trace,str0m=trace,str0m::ice=trace,is=debug,is::agent=trace".to_owned(),
+        ..LogConfig::default()
+    };
+    tracing::subscriber::set_global_default(logs(&config, lines.clone()).unwrap()).unwrap();
+    tracing::trace!(target: "relay::media", "a line at the finest level");
+
+    let mut hall = Hall::new();
+    let (mut ana, mut ben) = (Stranger::new().await, Stranger::new().await);
+    ana.join(&mut hall, &[(Modality::Audio, 1)], &[]).await;
+    ben.join(&mut hall, &[], &[(Modality::Audio, 1)]).await;
+    hall.open_gates(&[1]);
+    hall.until(&mut [&mut ana, &mut ben], |hall, all| {
+        hall.connected() == 2 && all.iter().all(|one| one.connected)
+    })
+    .await;
+    ana.say(1, 1, 960, b"a word");
+    hall.until(&mut [&mut ana, &mut ben], |_, all| {
+        !all[1].heard(1).is_empty()
+    })
+    .await;
+    let port = |stranger: &Stranger| stranger.socket.local_addr().unwrap().port().to_string();
+    let (here, there) = (port(&ana), port(&ben));
+    let relays = hall.media.addresses()[0].port().to_string();
+    hall.close().await;
+
+    let text = lines.text();
+    assert!(text.contains("at the finest level"), "{text}");
+    let marks = [
+        &here,
+        &there,
+        &relays,
+        "candidate",
+        "ufrag",
+        "a=",
+        "127.0.0.1",
+    ];
+    assert_eq!(found(&text, &marks), Vec::<String>::new());
 }

@@ -13,6 +13,7 @@ mod merkle;
 mod parts;
 mod power_loss;
 mod ram;
+mod restart;
 mod spool;
 mod support;
 mod tracks;

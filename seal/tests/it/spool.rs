@@ -5,12 +5,10 @@ use std::sync::{OnceLock, mpsc};
 use std::time::Duration;
 
 use proto::notice::Modality;
-use proto::{EventId, Millis, ParticipantId, TenantId};
+use proto::{EventId, Millis, TenantId};
 use seal::TrackSealer;
 use seal::spool::read::{Position, free, read, scan};
-use seal::spool::{
-    Event, EventKind, Location, Record, RecordedConsent, Spool, SpoolConfig, SpoolError, SpoolState,
-};
+use seal::spool::{Event, EventKind, Location, Record, Spool, SpoolConfig, SpoolError, SpoolState};
 
 use crate::ram::Ram;
 use crate::support::{TestRng, World};
@@ -85,7 +83,7 @@ async fn what_was_appended_is_read_back_by_place_and_by_another_process() {
     spool.close().await;
 }
 
-fn config_on_disk() -> SpoolConfig {
+pub(crate) fn config_on_disk() -> SpoolConfig {
     SpoolConfig {
         linger: Duration::ZERO,
         min_free_bytes: 0,
@@ -117,77 +115,6 @@ async fn a_restart_finds_running_recordings_with_their_parts_and_ended_ones_with
     assert_eq!(track.head, last.hash);
     let read = spool.read(found.parts[4].at).unwrap();
     assert_eq!(read, [Record::Part(last.clone())]);
-}
-
-#[tokio::test]
-async fn a_restart_knows_who_has_left_a_session_from_the_event_of_its_own_tenant_alone() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut rng = TestRng::new("left");
-    let world = World::new(&mut rng);
-    let mut records = some_records(&world, 1, 200, &mut rng);
-    let (gone, other) = (
-        ParticipantId::random(&mut rng),
-        ParticipantId::random(&mut rng),
-    );
-    let at = Millis(1_790_000_003_000);
-    let mut tell = |kind, tenant, participant| {
-        records.push(Record::Event(Event {
-            id: EventId::random(&mut rng),
-            tenant,
-            at,
-            kind,
-            session: Some(world.begin.session),
-            staff: None,
-            participant: Some(participant),
-            key: None,
-            count: None,
-        }));
-    };
-    tell(EventKind::AgentJoined, world.begin.tenant, other);
-    tell(EventKind::AgentLeft, world.begin.tenant, gone);
-    tell(EventKind::AgentLeft, TenantId::from_bytes([9; 16]), other);
-    let (spool, _) = Spool::open_directory(folder.path(), config_on_disk()).unwrap();
-    spool.append(&records).await.unwrap();
-    spool.close().await;
-
-    let (_spool, recovered) = Spool::open_directory(folder.path(), config_on_disk()).unwrap();
-    let found = &recovered.recordings[&world.begin.recording];
-    assert_eq!(found.left, [(gone, at)].into());
-}
-
-#[tokio::test]
-async fn a_restart_knows_what_was_withdrawn_and_not_agreed_to_again() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut rng = TestRng::new("withdrawn");
-    let world = World::new(&mut rng);
-    let mut records = some_records(&world, 1, 200, &mut rng);
-    let mut says = |participant, modality, given, second: i64| {
-        records.push(Record::Consent(RecordedConsent {
-            tenant: world.begin.tenant,
-            recording: world.begin.recording,
-            participant,
-            modality,
-            given,
-            at: Millis(1_790_000_000_000 + second * 1_000),
-        }));
-    };
-    let (visitor, agent) = (world.visitor, world.agent);
-    says(visitor, Modality::Audio, false, 1);
-    says(visitor, Modality::Video, false, 2);
-    says(agent, Modality::Audio, true, 3);
-    says(visitor, Modality::Video, true, 4);
-    says(agent, Modality::Audio, false, 5);
-    let (spool, _) = Spool::open_directory(folder.path(), config_on_disk()).unwrap();
-    spool.append(&records).await.unwrap();
-    spool.close().await;
-
-    let (_spool, recovered) = Spool::open_directory(folder.path(), config_on_disk()).unwrap();
-    let found = &recovered.recordings[&world.begin.recording];
-    let withdrawn = [
-        ((visitor, Modality::Audio), Millis(1_790_000_001_000)),
-        ((agent, Modality::Audio), Millis(1_790_000_005_000)),
-    ];
-    assert_eq!(found.withdrawn, withdrawn.into());
 }
 
 #[test]

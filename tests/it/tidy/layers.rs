@@ -41,6 +41,7 @@ const PURE: &[&str] = &[
     "relay/src/media/demux.rs",
     "relay/src/media/numbers.rs",
     "relay/src/media/order.rs",
+    "relay/src/media/pictures.rs",
     "relay/src/media/sdp",
     "relay/src/media/sfu.rs",
     "relay/src/media/tap.rs",

@@ -1,30 +1,105 @@
 //! What is sent on, to whom, and when nothing is.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use proto::TrackNo;
 use proto::notice::Modality::{Audio, Video};
 use relay::media::order::{Cause, Gate, News, Order, Send};
+use relay::media::worker::Patience;
+use str0m::RtcConfig;
 
 use super::hall::Hall;
-use super::stranger::{Loses, Stranger, is_rtp};
+use super::stranger::{Loses, Stranger, is_rtp, turn};
 
 const SOUND: TrackNo = 1;
 const PICTURE: TrackNo = 2;
 
 /// Ana sends sound and picture, Ben takes them; both are connected and every gate is open.
-async fn two(hall: &mut Hall) -> (Stranger, Stranger) {
-    let (mut ana, mut ben) = (Stranger::new().await, Stranger::new().await);
-    ana.join(hall, &[(Audio, SOUND), (Video, PICTURE)], &[])
-        .await;
-    ben.join(hall, &[], &[(Audio, SOUND), (Video, PICTURE)])
-        .await;
-    hall.open_gates(&[SOUND, PICTURE]);
-    hall.until(&mut [&mut ana, &mut ben], |hall, all| {
-        hall.connected() == 2 && all.iter().all(|s| s.connected)
-    })
-    .await;
-    (ana, ben)
+struct Two {
+    hall: Hall,
+    ana: Stranger,
+    ben: Stranger,
+}
+
+impl Two {
+    async fn new() -> Self {
+        Self::on(Hall::new(), Stranger::new().await).await
+    }
+
+    async fn on(hall: Hall, ana: Stranger) -> Self {
+        let mut two = Self::shut(hall, ana).await;
+        two.hall.open_gates(&[SOUND, PICTURE]);
+        two.until(|hall, all| hall.connected() == 2 && all.iter().all(|s| s.connected))
+            .await;
+        two
+    }
+
+    /// Not connected yet, and every gate is shut.
+    async fn shut(mut hall: Hall, mut ana: Stranger) -> Self {
+        let mut ben = Stranger::new().await;
+        let both = [(Audio, SOUND), (Video, PICTURE)];
+        ana.join(&mut hall, &both, &[]).await;
+        ben.join(&mut hall, &[], &both).await;
+        Self { hall, ana, ben }
+    }
+
+    async fn until(&mut self, done: impl FnMut(&Hall, &[&mut Stranger]) -> bool) {
+        let all = &mut [&mut self.ana, &mut self.ben];
+        self.hall.until(all, done).await;
+    }
+
+    /// The same, with somebody who came later.
+    async fn until_with(
+        &mut self,
+        late: &mut Stranger,
+        done: impl FnMut(&Hall, &[&mut Stranger]) -> bool,
+    ) {
+        let all = &mut [&mut self.ana, &mut self.ben, late];
+        self.hall.until(all, done).await;
+    }
+
+    fn say(&mut self, track: TrackNo, from: u64, to: u64) {
+        for (n, payload) in (from..to).zip(words(from, to)) {
+            let time = u32::try_from(n).unwrap() * 960;
+            self.ana.say(track, n, time, &payload);
+        }
+    }
+
+    /// Ana says it, and Ben hears all of it.
+    async fn pass(&mut self, track: TrackNo, from: u64, to: u64) {
+        let due = self.ben.heard(track).len() + words(from, to).len();
+        self.say(track, from, to);
+        self.until(|_, all| all[1].heard(track).len() == due).await;
+    }
+
+    /// Another offer of Ana's is answered: what was ordered before has been carried out.
+    async fn settle(&mut self) {
+        self.ana.join(&mut self.hall, &[(Video, 3)], &[]).await;
+    }
+
+    /// Goes on saying one word after another, `pause` apart, until it is so.
+    async fn say_until(
+        &mut self,
+        track: TrackNo,
+        from: u64,
+        pause: Duration,
+        done: impl Fn(&Self) -> bool,
+    ) {
+        for next in from..from + 2_000 {
+            if done(self) {
+                return;
+            }
+            self.say(track, next, next + 1);
+            let over = Instant::now() + pause;
+            loop {
+                turn(&mut [&mut self.ana, &mut self.ben]).await;
+                if Instant::now() >= over {
+                    break;
+                }
+            }
+        }
+        panic!("it never happened");
+    }
 }
 
 fn words(from: u64, to: u64) -> Vec<Vec<u8>> {
@@ -33,73 +108,44 @@ fn words(from: u64, to: u64) -> Vec<Vec<u8>> {
         .collect()
 }
 
-fn say(ana: &mut Stranger, track: TrackNo, from: u64, to: u64) {
-    for (n, payload) in (from..to).zip(words(from, to)) {
-        ana.say(track, n, u32::try_from(n).unwrap() * 960, &payload);
-    }
-}
-
 #[tokio::test]
 async fn what_one_sends_the_other_hears_and_the_record_holds() {
-    let mut hall = Hall::new();
-    let (mut ana, mut ben) = two(&mut hall).await;
-    say(&mut ana, SOUND, 100, 120);
-    say(&mut ana, PICTURE, 500, 520);
-    hall.until(&mut [&mut ana, &mut ben], |_, all| {
-        all[1].heard(SOUND).len() == 20 && all[1].heard(PICTURE).len() == 20
-    })
-    .await;
-    assert_eq!(ben.heard(SOUND), words(100, 120));
-    assert_eq!(ben.heard(PICTURE), words(500, 520));
-    assert!(ana.got.is_empty(), "nobody hears themselves");
-    hall.close().await;
-    assert_eq!(hall.payloads(SOUND), words(100, 120));
-    assert_eq!(hall.payloads(PICTURE), words(500, 520));
+    let mut two = Two::new().await;
+    two.pass(SOUND, 100, 120).await;
+    two.pass(PICTURE, 500, 520).await;
+    assert_eq!(two.ben.heard(SOUND), words(100, 120));
+    assert_eq!(two.ben.heard(PICTURE), words(500, 520));
+    assert!(two.ana.got.is_empty(), "nobody hears themselves");
+    two.hall.close().await;
+    assert_eq!(two.hall.payloads(SOUND), words(100, 120));
+    assert_eq!(two.hall.payloads(PICTURE), words(500, 520));
 }
 
 #[tokio::test]
 async fn before_a_gate_opens_and_after_it_closes_nothing_is_heard_or_kept() {
-    let mut hall = Hall::new();
-    let (mut ana, mut ben) = (Stranger::new().await, Stranger::new().await);
-    ana.join(&mut hall, &[(Audio, SOUND), (Video, PICTURE)], &[])
-        .await;
-    ben.join(&mut hall, &[], &[(Audio, SOUND), (Video, PICTURE)])
-        .await;
-    hall.gate(PICTURE, Gate::Open);
-    hall.until(&mut [&mut ana, &mut ben], |hall, _| hall.connected() == 2)
-        .await;
+    let mut two = Two::shut(Hall::new(), Stranger::new().await).await;
+    two.hall.gate(PICTURE, Gate::Open);
+    two.until(|hall, _| hall.connected() == 2).await;
     // The picture that is heard behind it shows that the sound before it was not.
-    say(&mut ana, SOUND, 1, 5);
-    say(&mut ana, PICTURE, 1, 2);
-    hall.until(&mut [&mut ana, &mut ben], |_, all| {
-        all[1].heard(PICTURE).len() == 1
-    })
-    .await;
-    hall.gate(SOUND, Gate::Open);
-    say(&mut ana, SOUND, 5, 8);
-    hall.until(&mut [&mut ana, &mut ben], |_, all| {
-        !all[1].heard(SOUND).is_empty()
-    })
-    .await;
-    let first = ben.heard(SOUND)[0].clone();
-    hall.gate(SOUND, Gate::Closed(Cause::Muted));
+    two.say(SOUND, 1, 5);
+    two.pass(PICTURE, 1, 2).await;
+    two.hall.gate(SOUND, Gate::Open);
+    two.say(SOUND, 5, 8);
+    two.until(|_, all| !all[1].heard(SOUND).is_empty()).await;
+    let first = two.ben.heard(SOUND)[0].clone();
+    two.hall.gate(SOUND, Gate::Closed(Cause::Muted));
     // Orders and datagrams have no order between them: the answer to an offer says that it is shut.
-    let (sdp, pending) = ana.offer(&[(Video, 3)], &[]);
-    let answer = ana.put(&mut hall, sdp).await.unwrap();
-    ana.accept(pending, &answer);
-    let kept = ben.heard(SOUND).len();
-    say(&mut ana, SOUND, 8, 12);
-    say(&mut ana, PICTURE, 2, 3);
-    hall.until(&mut [&mut ana, &mut ben], |_, all| {
-        all[1].heard(PICTURE).len() == 2
-    })
-    .await;
+    two.settle().await;
+    let kept = two.ben.heard(SOUND).len();
+    two.say(SOUND, 8, 12);
+    two.pass(PICTURE, 2, 3).await;
     assert!(words(5, 8).contains(&first));
-    assert!(ben.heard(SOUND).len() <= 3 && ben.heard(SOUND).len() >= kept);
-    hall.close().await;
-    let record = hall.payloads(SOUND);
+    let heard = two.ben.heard(SOUND).len();
+    assert!(heard <= 3 && heard >= kept);
+    two.hall.close().await;
+    let record = two.hall.payloads(SOUND);
     assert!(record.iter().all(|payload| words(5, 8).contains(payload)));
-    let items = hall.items(SOUND);
+    let items = two.hall.items(SOUND);
     assert!(matches!(
         items.last(),
         Some(seal::media::Item::Pause {
@@ -111,37 +157,22 @@ async fn before_a_gate_opens_and_after_it_closes_nothing_is_heard_or_kept() {
 
 #[tokio::test]
 async fn an_unrecorded_call_is_heard_and_not_captured() {
-    let mut hall = Hall::with(false, relay::media::worker::Patience::default(), 256);
-    let (mut ana, mut ben) = two(&mut hall).await;
-    say(&mut ana, SOUND, 1, 4);
-    hall.until(&mut [&mut ana, &mut ben], |_, all| {
-        all[1].heard(SOUND).len() == 3
-    })
-    .await;
-    hall.close().await;
-    assert_eq!(hall.captured().count(), 0);
+    let hall = Hall::with(false, Patience::default(), 256);
+    let mut two = Two::on(hall, Stranger::new().await).await;
+    two.pass(SOUND, 1, 4).await;
+    two.hall.close().await;
+    assert_eq!(two.hall.captured().count(), 0);
 }
 
 #[tokio::test]
 async fn a_viewer_hears_no_break_where_a_source_was_muted() {
-    let mut hall = Hall::new();
-    let (mut ana, mut ben) = two(&mut hall).await;
-    say(&mut ana, PICTURE, 10, 12);
-    hall.until(&mut [&mut ana, &mut ben], |_, all| {
-        all[1].heard(PICTURE).len() == 2
-    })
-    .await;
-    hall.gate(PICTURE, Gate::Closed(Cause::Held));
-    hall.gate(PICTURE, Gate::Open);
-    let (sdp, pending) = ana.offer(&[(Audio, 3)], &[]);
-    let answer = ana.put(&mut hall, sdp).await.unwrap();
-    ana.accept(pending, &answer);
-    say(&mut ana, PICTURE, 90, 92);
-    hall.until(&mut [&mut ana, &mut ben], |_, all| {
-        all[1].heard(PICTURE).len() == 4
-    })
-    .await;
-    let seqs: Vec<u64> = ben.got.iter().map(|got| got.seq).collect();
+    let mut two = Two::new().await;
+    two.pass(PICTURE, 10, 12).await;
+    two.hall.gate(PICTURE, Gate::Closed(Cause::Held));
+    two.hall.gate(PICTURE, Gate::Open);
+    two.settle().await;
+    two.pass(PICTURE, 90, 92).await;
+    let seqs: Vec<u64> = two.ben.got.iter().map(|got| got.seq).collect();
     assert!(
         seqs.windows(2).all(|pair| pair[1] == pair[0] + 1),
         "{seqs:?}"
@@ -150,32 +181,19 @@ async fn a_viewer_hears_no_break_where_a_source_was_muted() {
 
 #[tokio::test]
 async fn a_replaced_source_goes_on_under_the_same_number_for_its_viewers() {
-    let mut hall = Hall::new();
-    let (ana, mut ben) = two(&mut hall).await;
-    let mut ana = ana;
-    say(&mut ana, SOUND, 7, 9);
-    hall.until(&mut [&mut ana, &mut ben], |_, all| {
-        all[1].heard(SOUND).len() == 2
-    })
-    .await;
+    let mut two = Two::new().await;
+    two.pass(SOUND, 7, 9).await;
     // Another device, another certificate, the same participant and tracks.
     let mut again = Stranger::new().await;
-    again.who = ana.who;
+    again.who = two.ana.who;
     again
-        .join(&mut hall, &[(Audio, SOUND), (Video, PICTURE)], &[])
+        .join(&mut two.hall, &[(Audio, SOUND), (Video, PICTURE)], &[])
         .await;
-    hall.until(&mut [&mut again, &mut ben], |hall, _| hall.connected() == 3)
-        .await;
-    say(&mut again, SOUND, 60_000, 60_003);
-    hall.until(&mut [&mut again, &mut ben], |_, all| {
-        all[1].heard(SOUND).len() == 5
-    })
-    .await;
-    let heard: Vec<_> = ben
-        .got
-        .iter()
-        .map(|got| (got.ssrc, got.seq, got.time))
-        .collect();
+    two.ana = again;
+    two.until(|hall, _| hall.connected() == 3).await;
+    two.pass(SOUND, 60_000, 60_003).await;
+    let heard = two.ben.got.iter();
+    let heard: Vec<_> = heard.map(|got| (got.ssrc, got.seq, got.time)).collect();
     assert!(
         heard
             .windows(2)
@@ -186,9 +204,11 @@ async fn a_replaced_source_goes_on_under_the_same_number_for_its_viewers() {
             .windows(2)
             .all(|pair| pair[1].2.wrapping_sub(pair[0].2) < 48_000 * 60)
     );
-    assert_eq!(hall.lost(), 0, "a connection that is replaced is not lost");
-    hall.close().await;
-    let streams = hall.items(SOUND).into_iter().filter_map(|item| match item {
+    let lost = two.hall.lost();
+    assert_eq!(lost, 0, "a connection that is replaced is not lost");
+    two.hall.close().await;
+    let items = two.hall.items(SOUND).into_iter();
+    let streams = items.filter_map(|item| match item {
         seal::media::Item::Stream(stream) => Some(stream.number),
         _ => None,
     });
@@ -197,66 +217,132 @@ async fn a_replaced_source_goes_on_under_the_same_number_for_its_viewers() {
 
 #[tokio::test]
 async fn after_an_ice_restart_from_another_network_the_call_goes_on() {
-    let mut hall = Hall::new();
-    let (mut ana, mut ben) = two(&mut hall).await;
-    say(&mut ana, SOUND, 1, 3);
-    hall.until(&mut [&mut ana, &mut ben], |_, all| {
-        all[1].heard(SOUND).len() == 2
-    })
-    .await;
-    ana.move_away().await;
-    let mut api = ana.rtc.sdp_api();
+    let mut two = Two::new().await;
+    two.pass(SOUND, 1, 3).await;
+    two.ana.move_away().await;
+    let mut api = two.ana.rtc.sdp_api();
     api.ice_restart(true);
     let (offer, pending) = api.apply().unwrap();
-    let answer = ana.put(&mut hall, offer.to_sdp_string()).await.unwrap();
-    ana.accept(pending, &answer);
+    let answer = two.ana.put(&mut two.hall, offer.to_sdp_string()).await;
+    two.ana.accept(pending, &answer.unwrap());
     // What is sent until the new path is found may be lost.
-    for next in 3..2_000 {
-        say(&mut ana, SOUND, next, next + 1);
-        super::stranger::turn(&mut [&mut ana, &mut ben]).await;
-        if ben.heard(SOUND).len() > 4 {
-            break;
-        }
-    }
-    assert!(ben.heard(SOUND).len() > 4);
-    hall.listen();
-    assert_eq!(
-        (hall.connected(), hall.lost()),
-        (2, 0),
-        "it is the same connection"
-    );
+    two.say_until(SOUND, 3, Duration::ZERO, |two| {
+        two.ben.heard(SOUND).len() > 4
+    })
+    .await;
+    two.hall.listen();
+    let same = (two.hall.connected(), two.hall.lost());
+    assert_eq!(same, (2, 0), "it is the same connection");
 }
 
 #[tokio::test]
 async fn whoever_comes_late_makes_the_relay_ask_for_a_key_frame() {
-    let mut hall = Hall::new();
-    let (mut ana, mut ben) = two(&mut hall).await;
-    say(&mut ana, PICTURE, 1, 3);
-    hall.until(&mut [&mut ana, &mut ben], |_, all| {
-        all[0].was_asked(PICTURE)
-    })
-    .await;
-    ana.asked.clear();
+    let mut two = Two::new().await;
+    two.say(PICTURE, 1, 3);
+    two.until(|_, all| all[0].was_asked(PICTURE)).await;
+    two.ana.asked.clear();
     let mut eve = Stranger::new().await;
-    eve.join(&mut hall, &[], &[(Video, PICTURE)]).await;
-    hall.until(&mut [&mut ana, &mut ben, &mut eve], |_, all| {
-        all[0].was_asked(PICTURE)
-    })
-    .await;
+    eve.join(&mut two.hall, &[], &[(Video, PICTURE)]).await;
+    two.until_with(&mut eve, |_, all| all[0].was_asked(PICTURE))
+        .await;
     // And so does whoever has lost the picture.
-    ana.asked.clear();
-    say(&mut ana, PICTURE, 3, 4);
-    hall.until(&mut [&mut ana, &mut ben, &mut eve], |_, all| {
-        !all[2].heard(PICTURE).is_empty()
-    })
-    .await;
-    ana.asked.clear();
+    two.ana.asked.clear();
+    two.say(PICTURE, 3, 4);
+    two.until_with(&mut eve, |_, all| !all[2].heard(PICTURE).is_empty())
+        .await;
+    two.ana.asked.clear();
     eve.ask(PICTURE);
-    hall.until(&mut [&mut ana, &mut ben, &mut eve], |_, all| {
-        all[0].was_asked(PICTURE)
+    two.until_with(&mut eve, |_, all| all[0].was_asked(PICTURE))
+        .await;
+    assert!(!two.ana.was_asked(SOUND));
+}
+
+#[tokio::test]
+async fn a_sender_whose_pictures_were_lost_for_a_while_is_asked_for_a_key_frame_at_once() {
+    let mut two = Two::new().await;
+    let pause = Duration::from_millis(5);
+    two.say_until(PICTURE, 1, pause, |two| two.ana.was_asked(PICTURE))
+        .await;
+    // What was wanted when they connected is behind them.
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    two.say_until(PICTURE, 3_000, pause, |two| {
+        two.ben.heard(PICTURE).len() > 20
     })
     .await;
-    assert!(!ana.was_asked(SOUND));
+    two.ana.asked.clear();
+    two.ana.loses_sent = Box::new(is_rtp);
+    two.say(PICTURE, 6_000, 6_150);
+    two.ana.loses_sent = Box::new(|_| false);
+    let heard = two.ben.heard(PICTURE).len();
+    let began = Instant::now();
+    two.say_until(PICTURE, 6_150, pause, |two| two.ana.was_asked(PICTURE))
+        .await;
+    assert!(began.elapsed() < Duration::from_secs(1));
+    assert!(two.ben.heard(PICTURE).len() >= heard);
+}
+
+/// How often pictures without a key frame are asked for one in a little more than ten seconds, after
+/// those requests that came with connecting.
+async fn asked_in_ten_seconds(recorded: bool) -> usize {
+    let hall = Hall::with(recorded, Patience::default(), 256);
+    let mut two = Two::on(hall, Stranger::new().await).await;
+    let pause = Duration::from_millis(20);
+    let began = Instant::now();
+    let passed = |ms| move |_: &Two| began.elapsed() >= Duration::from_millis(ms);
+    two.say_until(PICTURE, 1, pause, passed(1_200)).await;
+    two.ana.asked.clear();
+    two.say_until(PICTURE, 100, pause, passed(11_700)).await;
+    two.ana.asked.len()
+}
+
+#[tokio::test]
+async fn what_is_recorded_is_asked_for_a_key_frame_after_ten_seconds_without_one() {
+    let both = tokio::join!(asked_in_ten_seconds(true), asked_in_ten_seconds(false));
+    assert_eq!(both, (1, 0));
+}
+
+#[tokio::test]
+async fn a_sender_is_told_how_much_of_what_it_sends_is_lost_on_the_way() {
+    let often = Some(Duration::from_millis(100));
+    let config = RtcConfig::new()
+        .set_rtp_mode(true)
+        .set_stats_interval(often);
+    let mut two = Two::on(Hall::new(), Stranger::with(config).await).await;
+    let mut sent = 0_u32;
+    two.ana.loses_sent = Box::new(move |datagram| {
+        sent += u32::from(is_rtp(datagram));
+        is_rtp(datagram) && sent.is_multiple_of(4)
+    });
+    // Its congestion control lives on that.
+    two.say_until(PICTURE, 1, Duration::from_millis(5), |two| {
+        two.ana.loss.is_some_and(|loss| loss > 0.1 && loss < 0.5)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_was_silent_for_a_second_gets_a_key_frame_without_asking() {
+    let mut two = Two::new().await;
+    two.say(PICTURE, 1, 3);
+    let tenth = Duration::from_millis(100);
+    let mut said = 1;
+    // At the beginning it is asked for; then nobody hears from Ben.
+    for there in [true, false] {
+        two.ana.asked.clear();
+        for _ in 0..11 {
+            two.say(SOUND, said, said + 1);
+            said += 1;
+            let since = Instant::now();
+            let over = |_: &Hall, _: &[&mut Stranger]| since.elapsed() >= tenth;
+            if there {
+                two.until(over).await;
+            } else {
+                two.hall.until(&mut [&mut two.ana], over).await;
+            }
+        }
+    }
+    assert!(!two.ana.was_asked(PICTURE));
+    two.until(|_, all| all[0].was_asked(PICTURE)).await;
 }
 
 /// Loses the `n`th RTP datagram, and no other.
@@ -270,93 +356,52 @@ fn the(n: usize) -> Loses {
 
 #[tokio::test]
 async fn what_is_lost_on_either_side_is_sent_again() {
-    let mut hall = Hall::new();
-    let (mut ana, mut ben) = two(&mut hall).await;
-    say(&mut ana, PICTURE, 1, 2);
-    hall.until(&mut [&mut ana, &mut ben], |_, all| {
-        all[1].heard(PICTURE).len() == 1
+    let mut two = Two::new().await;
+    two.pass(PICTURE, 1, 2).await;
+    two.ana.loses_sent = the(3);
+    two.ben.loses_received = the(6);
+    two.say(PICTURE, 2, 12);
+    // A stream that goes on shows what is missing from it; not so fast that it is forgotten.
+    two.say_until(PICTURE, 12, Duration::from_millis(10), |two| {
+        let heard = two.ben.heard(PICTURE);
+        words(1, 12).iter().all(|word| heard.contains(word))
     })
     .await;
-    ana.loses_sent = the(3);
-    ben.loses_received = the(6);
-    say(&mut ana, PICTURE, 2, 12);
-    let mut next = 12;
-    let whole = |ben: &Stranger| {
-        let heard = ben.heard(PICTURE);
-        words(1, 12).iter().all(|word| heard.contains(word))
-    };
-    while !whole(&ben) && next < 2_000 {
-        // A stream that goes on shows what is missing from it; not so fast that it is forgotten.
-        say(&mut ana, PICTURE, next, next + 1);
-        next += 1;
-        let pause = tokio::time::Instant::now() + Duration::from_millis(10);
-        while tokio::time::Instant::now() < pause {
-            super::stranger::turn(&mut [&mut ana, &mut ben]).await;
-        }
-    }
     for word in words(1, 12) {
-        let heard = ben
-            .heard(PICTURE)
-            .into_iter()
-            .filter(|heard| *heard == word)
-            .count();
+        let heard = two.ben.heard(PICTURE).into_iter();
+        let heard = heard.filter(|heard| *heard == word).count();
         assert_eq!(heard, 1, "{}", String::from_utf8_lossy(&word));
     }
-    hall.close().await;
-    assert!(
-        words(1, 12)
-            .iter()
-            .all(|word| hall.payloads(PICTURE).contains(word))
-    );
-    assert!(hall.captured().all(|captured| captured.gaps.is_empty()));
+    two.hall.close().await;
+    let kept = two.hall.payloads(PICTURE);
+    assert!(words(1, 12).iter().all(|word| kept.contains(word)));
+    assert!(two.hall.captured().all(|captured| captured.gaps.is_empty()));
 }
 
 #[tokio::test]
 async fn whoever_is_dropped_hears_nothing_more_and_is_not_heard() {
-    let mut hall = Hall::new();
-    let (mut ana, mut ben) = two(&mut hall).await;
+    let mut two = Two::new().await;
     let mut eve = Stranger::new().await;
-    eve.join(&mut hall, &[], &[(Audio, SOUND)]).await;
-    hall.until(&mut [&mut ana, &mut ben, &mut eve], |hall, _| {
-        hall.connected() == 3
-    })
-    .await;
-    hall.order(Order::Drop { peer: ben.who });
+    eve.join(&mut two.hall, &[], &[(Audio, SOUND)]).await;
+    two.until_with(&mut eve, |hall, _| hall.connected() == 3)
+        .await;
+    two.hall.order(Order::Drop { peer: two.ben.who });
     eve.takes.clear();
-    let (sdp, pending) = eve.offer(&[], &[(Audio, SOUND)]);
-    let answer = eve.put(&mut hall, sdp).await.unwrap();
-    eve.accept(pending, &answer);
-    say(&mut ana, SOUND, 1, 4);
-    hall.until(&mut [&mut ana, &mut eve], |_, all| {
-        all[1].heard(SOUND).len() == 3
-    })
-    .await;
-    ben.turn();
-    assert!(ben.got.is_empty());
-    assert_eq!(hall.lost(), 0, "the room knows that it dropped them");
+    eve.join(&mut two.hall, &[], &[(Audio, SOUND)]).await;
+    two.say(SOUND, 1, 4);
+    two.until_with(&mut eve, |_, all| all[2].heard(SOUND).len() == 3)
+        .await;
+    assert!(two.ben.got.is_empty());
+    assert_eq!(two.hall.lost(), 0, "the room knows that it dropped them");
 }
 
 #[tokio::test]
 async fn an_offer_may_move_a_source_to_another_section() {
-    let mut hall = Hall::new();
-    let (mut ana, mut ben) = two(&mut hall).await;
-    say(&mut ana, SOUND, 1, 3);
-    hall.until(&mut [&mut ana, &mut ben], |_, all| {
-        all[1].heard(SOUND).len() == 2
-    })
-    .await;
-    ana.sends.retain(|send: &Send| send.track != SOUND);
-    let (sdp, pending) = ana.offer(&[(Audio, SOUND)], &[]);
-    let answer = ana.put(&mut hall, sdp).await.unwrap();
-    ana.accept(pending, &answer);
-    say(&mut ana, SOUND, 1, 3);
-    hall.until(&mut [&mut ana, &mut ben], |_, all| {
-        all[1].heard(SOUND).len() == 4
-    })
-    .await;
-    assert!(
-        hall.told
-            .iter()
-            .all(|news| !matches!(news, News::Lost { .. }))
-    );
+    let mut two = Two::new().await;
+    two.pass(SOUND, 1, 3).await;
+    two.ana.sends.retain(|send: &Send| send.track != SOUND);
+    two.ana.join(&mut two.hall, &[(Audio, SOUND)], &[]).await;
+    two.pass(SOUND, 1, 3).await;
+    let lost = |news: &News| matches!(news, News::Lost { .. });
+    assert!(!two.hall.told.iter().any(lost));
 }

@@ -15,19 +15,19 @@ use super::stranger::Stranger;
 use crate::world::rng;
 
 /// For whatever must happen at all.
-pub(super) const AT_LAST: Duration = Duration::from_mins(1);
+pub(crate) const AT_LAST: Duration = Duration::from_mins(1);
 
 /// A room with one call.
-pub(super) struct Hall {
-    pub(super) media: Media,
-    pub(super) room: Option<MediaRoom>,
+pub(crate) struct Hall {
+    pub(crate) media: Media,
+    pub(crate) room: Option<MediaRoom>,
     news: mpsc::Receiver<News>,
-    pub(super) told: Vec<News>,
-    pub(super) over: bool,
+    pub(crate) told: Vec<News>,
+    pub(crate) over: bool,
 }
 
 /// One worker on a free port.
-pub(super) fn config() -> MediaConfig {
+pub(crate) fn config() -> MediaConfig {
     MediaConfig {
         listen: "127.0.0.1:0".parse().unwrap(),
         workers: 1,
@@ -35,17 +35,17 @@ pub(super) fn config() -> MediaConfig {
     }
 }
 
-pub(super) fn someone() -> ParticipantId {
+pub(crate) fn someone() -> ParticipantId {
     ParticipantId::random(&mut rng())
 }
 
 impl Hall {
     /// A recorded call.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(true, Patience::default(), 256)
     }
 
-    pub(super) fn with(recorded: bool, patience: Patience, places: usize) -> Self {
+    pub(crate) fn with(recorded: bool, patience: Patience, places: usize) -> Self {
         let media = Media::start_with(&config(), &Clock::system(), patience).unwrap();
         let (told, news) = mpsc::channel(places);
         let room = media
@@ -60,22 +60,22 @@ impl Hall {
         }
     }
 
-    pub(super) fn order(&self, order: Order) {
+    pub(crate) fn order(&self, order: Order) {
         self.room.as_ref().unwrap().order(order).unwrap();
     }
 
-    pub(super) fn gate(&self, track: TrackNo, gate: Gate) {
+    pub(crate) fn gate(&self, track: TrackNo, gate: Gate) {
         self.order(Order::Gate { track, gate });
     }
 
-    pub(super) fn open_gates(&self, tracks: &[TrackNo]) {
+    pub(crate) fn open_gates(&self, tracks: &[TrackNo]) {
         for track in tracks {
             self.gate(*track, Gate::Open);
         }
     }
 
     /// Takes what was told so far.
-    pub(super) fn listen(&mut self) {
+    pub(crate) fn listen(&mut self) {
         loop {
             match self.news.try_recv() {
                 Ok(news) => self.told.push(news),
@@ -89,7 +89,7 @@ impl Hall {
     }
 
     /// Waits for the answer to an offer.
-    pub(super) async fn answer(&mut self) -> Result<String, ErrorCode> {
+    pub(crate) async fn answer(&mut self) -> Result<String, ErrorCode> {
         loop {
             let news = tokio::time::timeout(AT_LAST, self.news.recv()).await;
             match news.expect("an answer").expect("the worker lives") {
@@ -99,7 +99,7 @@ impl Hall {
         }
     }
 
-    pub(super) async fn until(
+    pub(crate) async fn until(
         &mut self,
         strangers: &mut [&mut Stranger],
         mut done: impl FnMut(&Self, &[&mut Stranger]) -> bool,
@@ -119,14 +119,14 @@ impl Hall {
         }
     }
 
-    pub(super) fn connected(&self) -> usize {
+    pub(crate) fn connected(&self) -> usize {
         self.told
             .iter()
             .filter(|news| matches!(news, News::Connected { .. }))
             .count()
     }
 
-    pub(super) fn lost(&self) -> usize {
+    pub(crate) fn lost(&self) -> usize {
         self.told
             .iter()
             .filter(|news| matches!(news, News::Lost { .. }))
@@ -134,7 +134,7 @@ impl Hall {
     }
 
     /// Everyone goes; what was captured is all there.
-    pub(super) async fn close(&mut self) {
+    pub(crate) async fn close(&mut self) {
         drop(self.room.take());
         self.until(&mut [], |hall, _| hall.over).await;
         assert!(
@@ -144,7 +144,7 @@ impl Hall {
         );
     }
 
-    pub(super) fn captured(&self) -> impl Iterator<Item = &Captured> {
+    pub(crate) fn captured(&self) -> impl Iterator<Item = &Captured> {
         self.told.iter().filter_map(|news| match news {
             News::Captured(captured) => Some(captured),
             _ => None,
@@ -152,7 +152,7 @@ impl Hall {
     }
 
     /// What the record of `track` holds so far.
-    pub(super) fn items(&self, track: TrackNo) -> Vec<Item> {
+    pub(crate) fn items(&self, track: TrackNo) -> Vec<Item> {
         let batches = self.captured().filter(|captured| captured.track == track);
         batches
             .flat_map(|captured| Batch::new(captured.batch.to_vec().into()).unwrap())
@@ -161,7 +161,7 @@ impl Hall {
     }
 
     /// The payloads in the record of `track` so far.
-    pub(super) fn payloads(&self, track: TrackNo) -> Vec<Vec<u8>> {
+    pub(crate) fn payloads(&self, track: TrackNo) -> Vec<Vec<u8>> {
         let items = self.items(track).into_iter();
         items
             .filter_map(|item| match item {
@@ -174,7 +174,7 @@ impl Hall {
 
 impl Hall {
     /// Whether the worker has let go of the room.
-    pub(super) fn is_abandoned(&self) -> bool {
+    pub(crate) fn is_abandoned(&self) -> bool {
         self.news.is_closed() || self.news.sender_strong_count() == 0
     }
 }

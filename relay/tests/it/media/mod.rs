@@ -2,8 +2,8 @@
 //! gives orders and hears news.
 
 mod flow;
-mod hall;
+pub(crate) mod hall;
 mod hostile;
 mod record;
 mod shapes;
-mod stranger;
+pub(crate) mod stranger;

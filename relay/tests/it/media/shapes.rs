@@ -7,8 +7,10 @@ use proto::ErrorCode;
 use proto::notice::Modality;
 use relay::media::demux::{Allowance, Demux, Route, Stray, named};
 use relay::media::order::{Cause, Gate};
+use relay::media::pictures::begins_key_picture;
 use relay::media::sdp;
-use relay::media::sfu::{Sfu, Turned};
+use relay::media::sfu::{Arrival, Sfu, Turned};
+use seal::media::Codec;
 
 const SEEDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/fuzz");
 
@@ -185,6 +187,82 @@ fn a_key_frame_is_asked_once_for_all_who_want_it() {
     assert!(sfu.ask(2_000_000).is_empty());
 }
 
+/// A minute of pictures, thirty a second, each one packet, of which every `key`th is a key picture
+/// by itself: how often a key picture was asked for after the first one.
+fn asked_in_a_minute(recorded: bool, key: u64) -> usize {
+    let mut sfu = Sfu::new(recorded);
+    sfu.sends(1, &[(5, Modality::Video)]);
+    sfu.takes(2, &[5]);
+    sfu.turn(5, Gate::Open);
+    let mut asked = 0;
+    let mut wanted = false;
+    for n in 0..1_800_u64 {
+        let at = i64::try_from(n).unwrap() * 33_333;
+        let arrival = Arrival {
+            ssrc: 7,
+            seq: n,
+            key: wanted || n % key == 0,
+        };
+        sfu.came(5, arrival, at);
+        wanted = !sfu.ask(at).is_empty();
+        asked += usize::from(wanted);
+    }
+    asked - 1
+}
+
+#[test]
+fn what_is_recorded_has_a_key_picture_every_ten_seconds_and_is_asked_for_no_more() {
+    assert_eq!(asked_in_a_minute(true, u64::MAX), 5);
+    assert_eq!(asked_in_a_minute(true, 290), 0, "they come by themselves");
+    assert_eq!(asked_in_a_minute(true, 450), 4, "between those");
+    assert_eq!(asked_in_a_minute(false, u64::MAX), 0, "nobody seeks in it");
+}
+
+#[test]
+fn a_source_that_sends_nothing_is_not_asked_again_and_again() {
+    let mut sfu = Sfu::new(true);
+    sfu.sends(1, &[(5, Modality::Screen)]);
+    sfu.turn(5, Gate::Open);
+    assert_eq!(sfu.ask(0).len(), 1);
+    let asked = (1..600).map(|tick| sfu.ask(tick * 100_000).len());
+    assert_eq!(asked.sum::<usize>(), 0);
+}
+
+#[test]
+fn behind_a_hole_that_nothing_fills_a_key_picture_is_asked_for_at_once() {
+    let mut sfu = Sfu::default();
+    sfu.sends(1, &[(5, Modality::Video)]);
+    sfu.turn(5, Gate::Open);
+    assert_eq!(sfu.ask(0).len(), 1);
+    let mut came = |ssrc, seq, at| {
+        let key = false;
+        sfu.came(5, Arrival { ssrc, seq, key }, at);
+        sfu.ask(at).len()
+    };
+    assert_eq!(came(7, 1_000, 1_000_000), 0);
+    assert_eq!(came(7, 1_100, 2_000_000), 0, "those are asked for again");
+    assert_eq!(came(7, 1_020, 2_100_000), 0, "and come late");
+    assert_eq!(came(7, 1_201, 3_000_000), 1);
+    assert_eq!(came(8, 9_000, 4_000_000), 0, "another source");
+}
+
+#[test]
+fn key_pictures_are_known_by_their_first_packet() {
+    let vp8 = |payload: &[u8]| begins_key_picture(Codec::Vp8, payload);
+    // With picture ids of both lengths, and layers.
+    assert!(vp8(&[0x10, 0x00]) && vp8(&[0x90, 0x80, 0x11, 0x10]));
+    assert!(vp8(&[0x90, 0x80, 0x91, 0x11, 0x10]) && vp8(&[0x90, 0xe0, 0x11, 1, 2, 0x10]));
+    assert!(!vp8(&[0x10, 0x01]), "builds on another");
+    assert!(!vp8(&[0x00, 0x00]) && !vp8(&[0x11, 0x00]), "goes on");
+    assert!(!vp8(&[]) && !vp8(&[0x10]) && !vp8(&[0x90, 0x80, 0x91, 0x11]));
+    let h264 = |payload: &[u8]| begins_key_picture(Codec::H264, payload);
+    assert!(h264(&[0x65, 1]) && h264(&[0x67, 1]), "alone");
+    assert!(h264(&[0x78, 0, 2, 0x09, 1, 0, 2, 0x67, 1]), "among others");
+    assert!(h264(&[0x7c, 0x85, 1]), "its first piece");
+    assert!(!h264(&[0x7c, 0x05, 1]) && !h264(&[0x61, 1]) && !h264(&[0x78, 0, 9, 1]));
+    assert!(!begins_key_picture(Codec::Opus, &[0x10, 0x00]));
+}
+
 proptest! {
     #[test]
     fn no_change_to_an_offer_makes_it_more_than_it_may_be(
@@ -205,6 +283,13 @@ proptest! {
             }
         }
         holds(&lines.join("\r\n"));
+    }
+
+    #[test]
+    fn no_payload_is_read_past_its_end(payload in prop::collection::vec(any::<u8>(), 0..40)) {
+        for codec in [Codec::Opus, Codec::Vp8, Codec::H264, Codec::Other(9)] {
+            begins_key_picture(codec, &payload);
+        }
     }
 
     #[test]

@@ -21,40 +21,42 @@ use super::hall::Hall;
 
 /// A packet that came.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Got {
-    pub(super) mid: Mid,
-    pub(super) ssrc: u32,
-    pub(super) seq: u64,
-    pub(super) time: u32,
-    pub(super) payload: Vec<u8>,
+pub(crate) struct Got {
+    pub(crate) mid: Mid,
+    pub(crate) ssrc: u32,
+    pub(crate) seq: u64,
+    pub(crate) time: u32,
+    pub(crate) payload: Vec<u8>,
 }
 
 /// Which datagrams are lost.
-pub(super) type Loses = Box<dyn FnMut(&[u8]) -> bool + std::marker::Send>;
+pub(crate) type Loses = Box<dyn FnMut(&[u8]) -> bool + std::marker::Send>;
 
 /// One device.
-pub(super) struct Stranger {
-    pub(super) who: ParticipantId,
-    pub(super) rtc: Box<Rtc>,
-    pub(super) socket: UdpSocket,
+pub(crate) struct Stranger {
+    pub(crate) who: ParticipantId,
+    pub(crate) rtc: Box<Rtc>,
+    pub(crate) socket: UdpSocket,
     local: SocketAddr,
     due: Instant,
-    pub(super) connected: bool,
-    pub(super) got: Vec<Got>,
+    pub(crate) connected: bool,
+    pub(crate) got: Vec<Got>,
     /// Sections for which a key frame was asked.
-    pub(super) asked: Vec<Mid>,
+    pub(crate) asked: Vec<Mid>,
+    /// What part of what it sent was lost on the way, as the relay told it last.
+    pub(crate) loss: Option<f32>,
     /// Datagrams that were sent.
-    pub(super) sent: Vec<Vec<u8>>,
+    pub(crate) sent: Vec<Vec<u8>>,
     /// Which of what it sends is lost on the way.
-    pub(super) loses_sent: Loses,
+    pub(crate) loses_sent: Loses,
     /// Which of what is sent to it is lost on the way.
-    pub(super) loses_received: Loses,
-    pub(super) sends: Vec<Send>,
-    pub(super) takes: Vec<Take>,
+    pub(crate) loses_received: Loses,
+    pub(crate) sends: Vec<Send>,
+    pub(crate) takes: Vec<Take>,
 }
 
 /// Waits until one of them has something to do, and lets all do it.
-pub(super) async fn turn(strangers: &mut [&mut Stranger]) {
+pub(crate) async fn turn(strangers: &mut [&mut Stranger]) {
     for stranger in &mut *strangers {
         stranger.turn();
     }
@@ -78,11 +80,11 @@ pub(super) async fn turn(strangers: &mut [&mut Stranger]) {
 }
 
 impl Stranger {
-    pub(super) async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(RtcConfig::new().set_rtp_mode(true)).await
     }
 
-    pub(super) async fn with(config: RtcConfig) -> Self {
+    pub(crate) async fn with(config: RtcConfig) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let local = socket.local_addr().unwrap();
         let now = Clock::instant();
@@ -97,6 +99,7 @@ impl Stranger {
             connected: false,
             got: Vec::new(),
             asked: Vec::new(),
+            loss: None,
             sent: Vec::new(),
             loses_sent: Box::new(|_| false),
             loses_received: Box::new(|_| false),
@@ -106,7 +109,7 @@ impl Stranger {
     }
 
     /// Moves to another network: a new socket, whose address the relay has not seen.
-    pub(super) async fn move_away(&mut self) {
+    pub(crate) async fn move_away(&mut self) {
         self.socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         self.local = self.socket.local_addr().unwrap();
         self.rtc
@@ -114,7 +117,7 @@ impl Stranger {
     }
 
     /// An offer that adds what it sends and takes to what it has.
-    pub(super) fn offer(
+    pub(crate) fn offer(
         &mut self,
         sends: &[(Modality, TrackNo)],
         takes: &[(Modality, TrackNo)],
@@ -147,7 +150,7 @@ impl Stranger {
     }
 
     /// Offers through the room, and takes the answer.
-    pub(super) async fn join(
+    pub(crate) async fn join(
         &mut self,
         hall: &mut Hall,
         sends: &[(Modality, TrackNo)],
@@ -158,13 +161,13 @@ impl Stranger {
         self.accept(pending, &answer);
     }
 
-    pub(super) fn accept(&mut self, pending: SdpPendingOffer, answer: &str) {
+    pub(crate) fn accept(&mut self, pending: SdpPendingOffer, answer: &str) {
         let answer = SdpAnswer::from_sdp_string(answer).unwrap();
         self.rtc.sdp_api().accept_answer(pending, answer).unwrap();
     }
 
     /// Puts an offer to the worker as it is.
-    pub(super) async fn put(&mut self, hall: &mut Hall, sdp: String) -> Result<String, ErrorCode> {
+    pub(crate) async fn put(&mut self, hall: &mut Hall, sdp: String) -> Result<String, ErrorCode> {
         hall.order(Order::Offer {
             peer: self.who,
             sdp,
@@ -189,7 +192,7 @@ impl Stranger {
     }
 
     /// Sends one packet of its own `track`.
-    pub(super) fn say(&mut self, track: TrackNo, seq: u64, time: u32, payload: &[u8]) {
+    pub(crate) fn say(&mut self, track: TrackNo, seq: u64, time: u32, payload: &[u8]) {
         let send = self.sends.iter().find(|send| send.track == track).unwrap();
         let codec = if send.kind == Modality::Audio {
             Codec::Opus
@@ -199,7 +202,7 @@ impl Stranger {
         self.say_as(track, codec, seq, time, payload);
     }
 
-    pub(super) fn say_as(
+    pub(crate) fn say_as(
         &mut self,
         track: TrackNo,
         codec: Codec,
@@ -225,7 +228,7 @@ impl Stranger {
     }
 
     /// Asks for a key frame of a track that it takes.
-    pub(super) fn ask(&mut self, track: TrackNo) {
+    pub(crate) fn ask(&mut self, track: TrackNo) {
         let mid = self.mid_of(track);
         let mut api = self.rtc.direct_api();
         api.stream_rx_by_mid(mid, None)
@@ -235,18 +238,18 @@ impl Stranger {
     }
 
     /// The payloads of a track that it takes, as they came.
-    pub(super) fn heard(&self, track: TrackNo) -> Vec<Vec<u8>> {
+    pub(crate) fn heard(&self, track: TrackNo) -> Vec<Vec<u8>> {
         let mid = self.mid_of(track);
         let got = self.got.iter().filter(|got| got.mid == mid);
         got.map(|got| got.payload.clone()).collect()
     }
 
-    pub(super) fn was_asked(&self, track: TrackNo) -> bool {
+    pub(crate) fn was_asked(&self, track: TrackNo) -> bool {
         self.asked.contains(&self.mid_of(track))
     }
 
     /// Takes what has come, and sends what is due.
-    pub(super) fn turn(&mut self) {
+    pub(crate) fn turn(&mut self) {
         self.rtc
             .handle_input(Input::Timeout(Clock::instant()))
             .unwrap();
@@ -299,6 +302,9 @@ impl Stranger {
                     });
                 }
                 Output::Event(Event::KeyframeRequest(request)) => self.asked.push(request.mid),
+                Output::Event(Event::PeerStats(stats)) => {
+                    self.loss = stats.egress_loss_fraction.or(self.loss);
+                }
                 Output::Event(_) => {}
             }
         }
@@ -306,7 +312,7 @@ impl Stranger {
 }
 
 /// Whether a datagram is RTP, and not RTCP.
-pub(super) fn is_rtp(datagram: &[u8]) -> bool {
+pub(crate) fn is_rtp(datagram: &[u8]) -> bool {
     let Some([first, second]) = datagram.first_chunk() else {
         return false;
     };
