@@ -8,6 +8,7 @@ pub mod call;
 pub mod chat;
 pub mod door;
 pub mod idle;
+pub mod janus;
 pub mod meter;
 pub mod participant;
 pub mod rooms;

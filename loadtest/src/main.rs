@@ -4,7 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use loadtest::{call, chat, idle};
+use loadtest::{call, chat, idle, janus};
 
 /// Puts real participants on a relay on this machine and says what it cost.
 ///
@@ -26,6 +26,7 @@ enum Scenario {
     Call(call::Call),
     Chat(chat::Chat),
     Idle(idle::Idle),
+    Janus(janus::Janus),
 }
 
 fn main() -> ExitCode {
@@ -52,6 +53,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
             Scenario::Call(scenario) => call::run(scenario, &mut out).await.map(drop),
             Scenario::Chat(scenario) => chat::run(scenario, &mut out).await.map(drop),
             Scenario::Idle(scenario) => idle::run(scenario, &mut out).await.map(drop),
+            Scenario::Janus(scenario) => janus::run(scenario, &mut out).await.map(drop),
         }
     })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -15,7 +15,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::peer::{News, Peer, Wanted};
-use super::recorded::Recorded;
+use super::player::Player;
+pub use super::player::{Log, Played, Sent, played};
 use crate::participant::{Participant, Welcome};
 
 /// How long a caller may take until it is as it is waited for.
@@ -31,31 +32,6 @@ enum Order {
     Play(bool),
     Restart,
 }
-
-/// A packet that was sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sent {
-    /// When.
-    pub at: Instant,
-    /// Of which source.
-    pub kind: Modality,
-    /// Its number in the recording that is played.
-    pub number: usize,
-}
-
-/// What a caller has sent, and how far its recordings are played: it goes on over reconnects.
-#[derive(Default)]
-pub struct Played {
-    /// Of each source: when its first packet was due, and the number of the next.
-    clocks: BTreeMap<Modality, (Instant, usize)>,
-    /// When RTP times began: they follow the clock, also where the recording leaps.
-    origin: Option<Instant>,
-    /// Everything, in order.
-    pub sent: Vec<Sent>,
-}
-
-/// [`Played`], shared with who looks at it.
-pub type Log = Arc<Mutex<Played>>;
 
 /// What a caller has seen so far.
 #[derive(Debug, Clone, Default)]
@@ -149,9 +125,7 @@ impl Caller {
             playing: false,
             offered: None,
             dialled: None,
-            sound: Recorded::sound()?,
-            pictures: Recorded::pictures()?,
-            log: Arc::clone(&log),
+            player: Player::new(Arc::clone(&log))?,
             told,
             show,
         };
@@ -235,11 +209,6 @@ impl Caller {
     }
 }
 
-/// What of [`Played`] can be looked at while it goes on.
-pub fn played(log: &Log) -> MutexGuard<'_, Played> {
-    log.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 struct Run {
     me: ParticipantId,
     from: Ipv4Addr,
@@ -251,9 +220,7 @@ struct Run {
     offered: Option<(Vec<Modality>, Vec<Wanted>)>,
     /// When the offer of a connection went out that is not up yet.
     dialled: Option<Instant>,
-    sound: Recorded,
-    pictures: Recorded,
-    log: Log,
+    player: Player,
     told: mpsc::Receiver<Order>,
     show: watch::Sender<Seen>,
 }
@@ -280,61 +247,19 @@ impl Run {
         if !self.playing || self.peer.is_none() || self.dialled.is_some() {
             return None;
         }
-        let played = played(&self.log);
-        let next = self.kinds.iter().filter_map(|kind| {
-            let (began, number) = *played.clocks.get(kind)?;
-            Some(began + self.recorded(*kind).packet(number)?.after)
-        });
-        next.min()
+        self.player.due(&self.kinds)
     }
 
-    fn recorded(&self, kind: Modality) -> &Recorded {
-        if kind == Modality::Audio {
-            &self.sound
-        } else {
-            &self.pictures
-        }
-    }
-
-    /// Sends one packet that is due: the engine is drained after each.
+    /// Sends one packet that is due. A muted or held source sends nothing.
     fn send(&mut self) {
-        let now = Instant::now();
-        for kind in self.kinds.clone() {
-            let clock = played(&self.log).clocks.get(&kind).copied();
-            let Some((began, number)) = clock else {
-                continue;
-            };
-            let Some(packet) = self.recorded(kind).packet(number) else {
-                continue;
-            };
-            if began + packet.after > now {
-                continue;
-            }
-            let due = began + packet.after;
-            let origin = *played(&self.log).origin.get_or_insert(due);
-            let time = self
-                .recorded(kind)
-                .time(due.saturating_duration_since(origin));
-            let muted = self.is_muted(kind);
-            let peer = self.peer.as_mut().filter(|_| !muted);
-            let went = peer.is_some_and(|peer| peer.send(kind, &packet, time));
-            let mut played = played(&self.log);
-            played.clocks.insert(kind, (began, number + 1));
-            if went {
-                played.sent.push(Sent {
-                    at: now,
-                    kind,
-                    number,
-                });
-                return;
-            }
+        let (me, show) = (self.me, &self.show);
+        let muted = |kind| {
+            let state = show.borrow().source(me, kind);
+            matches!(state, Some(SourceState::Muted | SourceState::Held))
+        };
+        if let Some(peer) = self.peer.as_mut() {
+            self.player.send(&self.kinds, peer, muted);
         }
-    }
-
-    /// A muted or held source sends nothing.
-    fn is_muted(&self, kind: Modality) -> bool {
-        let state = self.show.borrow().source(self.me, kind);
-        matches!(state, Some(SourceState::Muted | SourceState::Held))
     }
 
     async fn obey(&mut self, order: Order) -> Result<()> {
@@ -347,30 +272,16 @@ impl Run {
                     .filter(|k| !self.kinds.contains(k))
                     .collect();
                 self.kinds = kinds;
-                self.go_on(&more);
+                self.player.go_on(&more);
                 self.negotiate(false).await?;
             }
             Order::Play(on) => {
                 self.playing = on;
-                self.go_on(&self.kinds.clone());
+                self.player.go_on(&self.kinds);
             }
             Order::Restart => self.negotiate(true).await?,
         }
         Ok(())
-    }
-
-    /// Goes on from now, and from where a receiver can begin. What would have been sent meanwhile
-    /// is not sent later.
-    fn go_on(&mut self, kinds: &[Modality]) {
-        let now = Instant::now();
-        let mut played = played(&self.log);
-        for kind in kinds {
-            let (_, number) = played.clocks.get(kind).copied().unwrap_or((now, 0));
-            let number = self.recorded(*kind).beginning(number);
-            let due = self.recorded(*kind).packet(number);
-            let began = now.checked_sub(due.map(|packet| packet.after).unwrap_or_default());
-            played.clocks.insert(*kind, (began.unwrap_or(now), number));
-        }
     }
 
     async fn heard(&mut self, message: ServerMessage) -> Result<()> {
@@ -468,12 +379,12 @@ impl Run {
         if news.connected
             && let Some(dialled) = self.dialled.take()
         {
-            self.go_on(&self.kinds.clone());
+            self.player.go_on(&self.kinds);
             self.show
                 .send_modify(|seen| seen.connected.push(dialled.elapsed()));
         }
         if news.picture_lost && self.dialled.is_none() {
-            self.go_on(&[Modality::Video, Modality::Screen]);
+            self.player.go_on(&[Modality::Video, Modality::Screen]);
         }
         if !news.packets.is_empty() {
             self.show.send_modify(|seen| {

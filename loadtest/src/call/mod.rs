@@ -5,6 +5,7 @@
 
 pub mod caller;
 pub mod peer;
+pub mod player;
 pub mod recorded;
 
 use std::io::Write;
@@ -26,13 +27,13 @@ use crate::table::{self, number};
 /// Rooms that are opened at the same time.
 const OPENING: usize = 16;
 /// Calls that are connected at the same time.
-const CONNECTING: usize = 2;
+pub(crate) const CONNECTING: usize = 2;
 /// How long everything is left alone before memory is read.
-const SETTLE: Duration = Duration::from_secs(3);
+pub(crate) const SETTLE: Duration = Duration::from_secs(3);
 /// How long everyone plays before it counts.
-const WARM_UP: Duration = Duration::from_secs(2);
+pub(crate) const WARM_UP: Duration = Duration::from_secs(2);
 /// What each sends.
-const KINDS: [Modality; 2] = [Modality::Audio, Modality::Video];
+pub(crate) const KINDS: [Modality; 2] = [Modality::Audio, Modality::Video];
 
 /// Pairs in a call: sound and pictures both ways, as recorded
 #[derive(Args, Debug, Clone)]
@@ -123,7 +124,11 @@ pub async fn run(scenario: &Call, out: &mut impl Write) -> Result<Report> {
     }
     sleep(WARM_UP).await;
     for index in 1..=scenario.rounds {
-        let round = round(scenario, &pairs).await?;
+        let callers = || pairs.iter().flat_map(Pair::both);
+        let sent = || -> usize { callers().map(|c| played(&c.log).sent.len()).sum() };
+        let received = || -> u64 { callers().map(|c| c.seen().all_received()).sum() };
+        let used = || Ok((target.cpu()?, target.cpu_behind()?));
+        let round = round(scenario.seconds, || (sent(), received()), used).await?;
         writeln!(
             out,
             "round {index} of {}: {} packets sent on",
@@ -134,7 +139,7 @@ pub async fn run(scenario: &Call, out: &mut impl Write) -> Result<Report> {
     for pair in pairs {
         pair.visitor.say(ClientMessage::End {}).await?;
     }
-    write_tables(scenario, &mut report.clone(), out)?;
+    write_tables(scenario.pairs, &report, out)?;
     Ok(report)
 }
 
@@ -180,7 +185,9 @@ async fn connect(pair: &mut Pair) -> Result<()> {
         let me = caller.me;
         caller
             .until("the other's sources", |seen| {
-                seen.answers >= 2 && seen.standing(me).is_some()
+                let people = seen.call.iter().flat_map(|call| &call.people);
+                let others = people.filter(|person| person.participant != me);
+                others.map(|person| person.sources.len()).sum::<usize>() >= KINDS.len()
             })
             .await
             .context("connecting")?;
@@ -188,24 +195,27 @@ async fn connect(pair: &mut Pair) -> Result<()> {
     Ok(())
 }
 
-async fn round(scenario: &Call, pairs: &[Pair]) -> Result<Round> {
-    let target = &scenario.target;
-    let callers = || pairs.iter().flat_map(Pair::both);
-    let sent = || -> usize { callers().map(|c| played(&c.log).sent.len()).sum() };
-    let received = || -> u64 { callers().map(|c| c.seen().all_received()).sum() };
-    let (cpu, cpu_behind) = (target.cpu()?, target.cpu_behind()?);
-    let (out, came, start) = (sent(), received(), Instant::now());
-    sleep(Duration::from_secs(scenario.seconds)).await;
+/// Counts for so many seconds what goes out and comes in, and what the servers use of the
+/// processor: they themselves, and those behind them.
+pub async fn round(
+    seconds: u64,
+    counts: impl Fn() -> (usize, u64),
+    cpu: impl Fn() -> Result<(Option<Duration>, Option<Duration>)>,
+) -> Result<Round> {
+    let (before, before_behind) = cpu()?;
+    let ((out, came), start) = (counts(), Instant::now());
+    sleep(Duration::from_secs(seconds)).await;
     let used = |after: Option<Duration>, before: Option<Duration>| {
         let both = after.zip(before);
         both.map(|(after, before)| after.saturating_sub(before))
     };
+    let ((sent, received), (after, after_behind)) = (counts(), cpu()?);
     Ok(Round {
-        sent: u64::try_from(sent() - out)?,
-        received: received() - came,
+        sent: u64::try_from(sent - out)?,
+        received: received - came,
         took: start.elapsed(),
-        cpu: used(target.cpu()?, cpu),
-        cpu_behind: used(target.cpu_behind()?, cpu_behind),
+        cpu: used(after, before),
+        cpu_behind: used(after_behind, before_behind),
     })
 }
 
@@ -217,7 +227,7 @@ fn memory(target: &Target) -> Result<Option<u64>> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
-fn each(before: Option<u64>, after: Option<u64>, count: usize) -> Option<f64> {
+pub(crate) fn each(before: Option<u64>, after: Option<u64>, count: usize) -> Option<f64> {
     let grown = after?.saturating_sub(before?);
     Some(grown as f64 / count as f64)
 }
@@ -226,15 +236,17 @@ fn each(before: Option<u64>, after: Option<u64>, count: usize) -> Option<f64> {
     clippy::cast_precision_loss,
     reason = "counts are far below 2^52; they are shown with three digits"
 )]
-fn write_tables(scenario: &Call, report: &mut Report, out: &mut impl Write) -> Result<()> {
+/// Writes what was measured of so many calls.
+pub fn write_tables(pairs: usize, report: &Report, out: &mut impl Write) -> Result<()> {
+    let mut connected = report.connected.clone();
     writeln!(out)?;
     table::write(
         out,
         &["connections", "offer to up p50 ms", "p99", "idle KiB each"],
         &[vec![
-            report.connected.len().to_string(),
-            number(Some(report.connected.percentile_ms(50))),
-            number(Some(report.connected.percentile_ms(99))),
+            connected.len().to_string(),
+            number(Some(connected.percentile_ms(50))),
+            number(Some(connected.percentile_ms(99))),
             number(report.idle_kib),
         ]],
     )?;
@@ -244,11 +256,11 @@ fn write_tables(scenario: &Call, report: &mut Report, out: &mut impl Write) -> R
         let seconds = round.took.as_secs_f64();
         let each = |cpu: Option<Duration>| cpu.map(|cpu| cpu.as_secs_f64() * 1e6 / received);
         let share = |cpu: Option<Duration>| {
-            cpu.map(|cpu| cpu.as_secs_f64() * 100.0 / seconds / scenario.pairs as f64)
+            cpu.map(|cpu| cpu.as_secs_f64() * 100.0 / seconds / pairs as f64)
         };
         rows.push(vec![
             (index + 1).to_string(),
-            scenario.pairs.to_string(),
+            pairs.to_string(),
             number(Some(sent / seconds)),
             number(Some(received / seconds)),
             number(each(round.cpu)),

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use proto::ParticipantId;
 use proto::call::{SendSlot, TakeSlot};
 use proto::notice::Modality;
-use str0m::change::{SdpAnswer, SdpPendingOffer};
+use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::format::{Codec, PayloadParams};
 use str0m::media::{Direction, MediaKind, Mid, Pt};
 use str0m::net::{Protocol, Receive};
@@ -151,6 +151,16 @@ impl Peer {
         Ok(self.rtc.sdp_api().accept_answer(pending, answer)?)
     }
 
+    /// Answers the other side's offer: everything in it comes from `whose`.
+    pub fn accept(&mut self, sdp: &str, whose: ParticipantId) -> Result<String> {
+        let offer = SdpOffer::from_sdp_string(sdp)?;
+        let answer = self.rtc.sdp_api().accept_offer(offer)?;
+        let sections = sections(sdp).into_iter();
+        self.takes
+            .extend(sections.map(|(mid, kind)| (Mid::from(mid), (whose, kind))));
+        Ok(answer.to_sdp_string())
+    }
+
     /// The offer was refused: it counts for nothing.
     pub fn refused(&mut self) {
         self.pending = None;
@@ -236,6 +246,25 @@ impl Peer {
     }
 }
 
+/// The sections of an SDP that carry sound or pictures, by name (`a=mid`).
+fn sections(sdp: &str) -> Vec<(&str, Modality)> {
+    let mut found = Vec::new();
+    let mut kind = None;
+    for line in sdp.lines() {
+        if let Some(media) = line.strip_prefix("m=") {
+            kind = match media.split(' ').next() {
+                Some("audio") => Some(Modality::Audio),
+                Some("video") => Some(Modality::Video),
+                _ => None,
+            };
+        }
+        if let Some((kind, mid)) = kind.zip(line.strip_prefix("a=mid:")) {
+            found.push((mid, kind));
+        }
+    }
+    found
+}
+
 fn media(kind: Modality) -> MediaKind {
     if kind == Modality::Audio {
         MediaKind::Audio
@@ -257,4 +286,18 @@ fn payload_type(rtc: &Rtc, mid: Mid, kind: Modality) -> Option<Pt> {
         .filter(|params| params.spec().codec == codec)
         .map(PayloadParams::pt)
         .find(|pt| taken.contains(pt))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sections_are_told_apart_by_what_they_carry_whatever_their_names() {
+        let sdp = "v=0\r\na=mid:stray\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\n\
+            m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:1\r\n\
+            m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=sendonly\r\na=mid:two\r\n";
+        let expected = [("0", Modality::Video), ("two", Modality::Audio)];
+        assert_eq!(sections(sdp), expected);
+    }
 }
