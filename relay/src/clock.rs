@@ -1,7 +1,7 @@
 //! The one home of the system clock: everything else is handed a [`Clock`], or a time.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use proto::Millis;
@@ -40,6 +40,15 @@ impl Clock {
         match &self.0 {
             Source::System => system_micros(),
             Source::Manual(at) => at.load(Ordering::Relaxed).saturating_mul(1_000),
+        }
+    }
+
+    /// Microseconds since some moment, which never go back whatever is done to the machine's clock.
+    pub fn steady(&self) -> i64 {
+        static BEGAN: LazyLock<Instant> = LazyLock::new(Clock::instant);
+        match &self.0 {
+            Source::System => i64::try_from(BEGAN.elapsed().as_micros()).unwrap_or(i64::MAX),
+            Source::Manual(_) => self.micros(),
         }
     }
 

@@ -3,6 +3,7 @@
 mod joined;
 mod killed;
 mod lost;
+mod twice;
 mod two;
 
 use std::collections::BTreeMap;

@@ -86,17 +86,19 @@ pub struct Call {
     pub peers: BTreeMap<ParticipantId, PeerKey>,
     /// What the room is told.
     pub outbox: Outbox,
+    key: u64,
     recorded: bool,
     taps: BTreeMap<TrackNo, Tap>,
 }
 
 impl Call {
     /// Nobody is in it yet. The room may leave news untaken for `patience`.
-    pub fn new(recorded: bool, news: mpsc::Sender<News>, patience: Duration) -> Self {
+    pub fn new(key: u64, recorded: bool, news: mpsc::Sender<News>, patience: Duration) -> Self {
         Self {
             sfu: Sfu::new(recorded),
             peers: BTreeMap::new(),
             outbox: Outbox::new(news, patience),
+            key,
             recorded,
             taps: BTreeMap::new(),
         }
@@ -115,8 +117,8 @@ impl Call {
         turned == Turned::Opened
     }
 
-    /// A packet of an open track has passed.
-    pub fn passed(&mut self, peer: PeerKey, packet: &Packet, at: i64) {
+    /// A packet of an open track has passed. `false`: its sender is to go.
+    pub fn passed(&mut self, peer: PeerKey, packet: &Packet, at: i64) -> bool {
         if packet.codec != Codec::Opus {
             let arrival = Arrival {
                 ssrc: packet.ssrc,
@@ -125,16 +127,19 @@ impl Call {
             };
             self.sfu.came(packet.track, arrival, at);
         }
-        self.capture(peer, packet, at);
+        self.capture(peer, packet, at)
     }
 
     /// Copies it for the record.
-    fn capture(&mut self, peer: PeerKey, packet: &Packet, at: i64) {
+    fn capture(&mut self, peer: PeerKey, packet: &Packet, at: i64) -> bool {
         if !self.recorded {
-            return;
+            return true;
         }
         let track = packet.track;
-        let tap = self.taps.entry(track).or_insert_with(|| Tap::new(track));
+        let tap = self
+            .taps
+            .entry(track)
+            .or_insert_with(|| Tap::new(self.key, track));
         let source = Source {
             peer,
             ssrc: packet.ssrc,
@@ -152,6 +157,7 @@ impl Call {
         if let Some(captured) = tap.full() {
             self.outbox.tell(News::Captured(captured));
         }
+        !tap.is_restless()
     }
 
     /// Copies a sender report's mapping, while its track is open.

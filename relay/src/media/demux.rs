@@ -180,6 +180,11 @@ impl Allowance {
 
     /// Takes one, if there is one.
     pub fn take(&mut self, now: u64) -> bool {
+        self.take_many(1, now)
+    }
+
+    /// Takes so many, or as many as are left, if there are any.
+    pub fn take_many(&mut self, count: u32, now: u64) -> bool {
         let passed = now.saturating_sub(self.at);
         let earned = passed.saturating_mul(u64::from(self.per_second)) / 1_000_000;
         if earned > 0 {
@@ -188,7 +193,7 @@ impl Allowance {
             self.at = now;
         }
         let some = self.left > 0;
-        self.left = self.left.saturating_sub(1);
+        self.left = self.left.saturating_sub(count);
         some
     }
 }

@@ -105,6 +105,8 @@ pub enum News {
 
 /// A stretch of one track, and what is known to be missing from it.
 pub struct Captured {
+    /// Of which call: stream numbers in the batch begin anew with each.
+    pub call: u64,
     /// Which track.
     pub track: TrackNo,
     /// A media batch (`seal::media`), as it is sealed.

@@ -419,10 +419,18 @@ impl Peer {
             }
             self.ssrcs.push(ssrc);
         }
+        // The record counts in 32 bits, and an honest sender takes years to come so far.
+        if *packet.seq_no > u64::from(u32::MAX) {
+            return Err(Gone);
+        }
         let mut api = self.rtc.direct_api();
         let mid = api.stream_rx(&Ssrc::from(ssrc)).map(|stream| stream.mid());
         let source = self.sends.iter().find(|(known, _)| Some(*known) == mid);
-        let codec = self.codecs.get(&packet.header.payload_type);
+        // Numbers are the whole connection's; what this section may carry is what it agreed to.
+        let number = packet.header.payload_type;
+        let section = mid.and_then(|mid| self.rtc.media(mid));
+        let agreed = section.is_some_and(|media| media.remote_pts().contains(&number));
+        let codec = self.codecs.get(&number).filter(|_| agreed);
         let (Some((_, track)), Some(codec)) = (source, codec) else {
             return Ok(Happened::Unasked);
         };

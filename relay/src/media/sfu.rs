@@ -71,11 +71,12 @@ impl Sfu {
         }
     }
 
-    /// What `peer` sends from now on, all of it.
+    /// What `peer` sends from now on, all of it. What it no longer sends has no open gate any more.
     pub fn sends(&mut self, peer: PeerKey, sources: &[(TrackNo, Modality)]) {
         for (number, track) in &mut self.tracks {
             if track.sender == Some(peer) && !sources.iter().any(|(n, _)| n == number) {
                 track.sender = None;
+                track.gate = None;
             }
         }
         for (number, kind) in sources {
@@ -104,10 +105,12 @@ impl Sfu {
         }
     }
 
-    /// `peer` is gone.
+    /// `peer` is gone; another connection may go on with what it sent.
     pub fn leave(&mut self, peer: PeerKey) {
-        self.sends(peer, &[]);
-        self.takes(peer, &[]);
+        for track in self.tracks.values_mut() {
+            track.sender.take_if(|sender| *sender == peer);
+            track.viewers.retain(|viewer| *viewer != peer);
+        }
     }
 
     /// Opens or closes a track's gate.

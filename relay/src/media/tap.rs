@@ -18,6 +18,9 @@ const PATIENCE: i64 = 2_000_000;
 /// Stretches of missing packets that are watched at a time.
 const MISSING: usize = 512;
 
+/// Streams of one track in one call. A connection begins one, or a few; a film takes in many more.
+const STREAMS: u16 = 500;
+
 /// Where a packet comes from: another connection, SSRC or codec is another stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Source {
@@ -38,8 +41,9 @@ struct Missing {
     to: i64,
 }
 
-/// One track's copy.
+/// One track's copy, of one call.
 pub struct Tap {
+    call: u64,
     track: TrackNo,
     writer: BatchWriter,
     source: Option<Source>,
@@ -55,9 +59,10 @@ pub struct Tap {
 }
 
 impl Tap {
-    /// Of `track`, from its beginning.
-    pub fn new(track: TrackNo) -> Self {
+    /// Of `track`, from its beginning in `call`.
+    pub fn new(call: u64, track: TrackNo) -> Self {
         Self {
+            call,
             track,
             writer: BatchWriter::new(LARGEST),
             source: None,
@@ -86,6 +91,10 @@ impl Tap {
         marker: bool,
         payload: &[u8],
     ) {
+        if self.source.is_none() {
+            // A call before this one may have ended while the track paused.
+            self.write_plain(|writer| writer.resume(at));
+        }
         self.begin(source);
         self.watch(seq, at);
         let packet = Packet {
@@ -97,6 +106,11 @@ impl Tap {
             payload,
         };
         self.write(at, |writer| writer.rtp(&packet));
+    }
+
+    /// Whether no sender that means well has begun so many streams.
+    pub fn is_restless(&self) -> bool {
+        self.stream.number >= STREAMS
     }
 
     /// What a sender report says of the clock of the running stream.
@@ -283,6 +297,7 @@ impl Tap {
         let gaps = std::mem::take(&mut self.gaps);
         if let Some(batch) = self.writer.take() {
             self.ready.push_back(Captured {
+                call: self.call,
                 track: self.track,
                 batch,
                 gaps,

@@ -33,6 +33,8 @@ const TICK: Duration = Duration::from_millis(100);
 const ABSENCE: Duration = Duration::from_secs(1);
 /// Datagrams of one peer at once, and in a second: many times a screen in motion.
 const FASTEST: (u32, u32) = (4_000, 4_000);
+/// And their bytes: all that is recorded has to be opened again, and a picture in motion is a tenth.
+const WIDEST: (u32, u32) = (4_000_000, 1_000_000);
 /// Proofs of one peer that are looked into, at once and in a second: they cost a hash each.
 const PROOFS: (u32, u32) = (100, 50);
 
@@ -90,6 +92,7 @@ struct Seat {
     scheduled: Option<Instant>,
     dirty: bool,
     pace: Allowance,
+    width: Allowance,
     proofs: Allowance,
 }
 
@@ -113,6 +116,9 @@ pub struct Worker {
     /// Of the round that runs: when it began, on either clock.
     now: Instant,
     micros: i64,
+    /// How far 1970 is from the beginning of the steady clock. Not looked up again while a call
+    /// runs: in a record no time goes back.
+    epoch: i64,
     ticked: Instant,
 }
 
@@ -123,6 +129,7 @@ impl Worker {
         Self {
             engine,
             micros: clock.micros(),
+            epoch: clock.micros().saturating_sub(clock.steady()),
             clock,
             most,
             patience,
@@ -165,6 +172,8 @@ impl Worker {
                         }
                         self.told(message);
                     }
+                    // An answer does not wait for the next tick.
+                    self.tell();
                 }
             }
             for _ in 0..ROUND {
@@ -185,7 +194,11 @@ impl Worker {
     /// What time it is, for all that is done in this round.
     fn look(&mut self) {
         self.now = Clock::instant();
-        self.micros = self.clock.micros();
+        let steady = self.clock.steady();
+        if self.calls.is_empty() {
+            self.epoch = self.clock.micros().saturating_sub(steady);
+        }
+        self.micros = self.epoch.saturating_add(steady);
     }
 
     /// Microseconds since 1970 at `instant`.
@@ -238,12 +251,13 @@ impl Worker {
         let Some(seat) = self.seats.get_mut(&key) else {
             return;
         };
-        let allowance = if proof {
-            &mut seat.proofs
+        let length = u32::try_from(datagram.len()).unwrap_or(u32::MAX);
+        let fits = if proof {
+            seat.proofs.take(age)
         } else {
-            &mut seat.pace
+            seat.pace.take(age) && seat.width.take_many(length, age)
         };
-        if !allowance.take(age) {
+        if !fits {
             return self.counts.drop(Why::TooFast);
         }
         if proof {
@@ -327,7 +341,9 @@ impl Worker {
                 self.dirty.push(*viewer);
             }
         }
-        call.passed(key, packet, at);
+        if !call.passed(key, packet, at) {
+            self.lose(key);
+        }
     }
 
     // Turns

@@ -34,6 +34,8 @@ pub(super) struct MediaTrack {
     /// `None` where nothing is recorded, and after the end.
     pub(super) sealer: Option<TrackSealer>,
     pub(super) ratcheted: Millis,
+    /// The call of the newest part: each begins an epoch, as its streams are numbered anew.
+    pub(super) call: Option<u64>,
 }
 
 impl Room {
@@ -132,6 +134,7 @@ impl Room {
             kind,
             sealer,
             ratcheted: self.facts.since,
+            call: None,
         });
         number
     }
@@ -215,7 +218,12 @@ impl Room {
         captured: Captured,
         rng: &mut impl CryptoRng,
     ) -> Result<(), ErrorCode> {
-        let Captured { track, batch, gaps } = captured;
+        let Captured {
+            call,
+            track,
+            batch,
+            gaps,
+        } = captured;
         let batch = Zeroizing::new(batch);
         if !matches!(self.phase, Phase::Open | Phase::Stopping) || self.facts.recording.is_none() {
             return Ok(());
@@ -223,7 +231,7 @@ impl Room {
         let Some(index) = self.media.iter().position(|media| media.number == track) else {
             return Ok(());
         };
-        if let Err(code) = self.media_key(now, index, rng) {
+        if let Err(code) = self.media_key(now, index, Some(call), rng) {
             tracing::error!(session = %self.facts.session, %code, "a call can no longer be recorded");
             return self.over(now, OverReason::RecordingUnavailable, None, rng);
         }
@@ -238,16 +246,19 @@ impl Room {
         Ok(())
     }
 
-    /// A key that is there, and not older than a minute.
+    /// A key that is there, of this call or, with `None`, of any, and not older than a minute.
     fn media_key(
         &mut self,
         now: Millis,
         index: usize,
+        call: Option<u64>,
         rng: &mut impl CryptoRng,
     ) -> Result<(), ErrorCode> {
         let media = self.media.get_mut(index).ok_or(ErrorCode::Internal)?;
+        let goes_on = call.is_none() || media.call.is_none() || media.call == call;
+        media.call = call.or(media.call);
         let sealer = media.sealer.as_mut().ok_or(ErrorCode::Internal)?;
-        if sealer.has_key() {
+        if sealer.has_key() && goes_on {
             if now >= media.ratcheted.plus(RATCHET_MS) {
                 media.ratcheted = now;
                 sealer.ratchet().map_err(|_| ErrorCode::Internal)?;
@@ -278,7 +289,7 @@ impl Room {
         self.media
             .retain(|track| track.sealer.as_ref().is_some_and(|s| s.seq() > 0));
         for index in 0..self.media.len() {
-            self.media_key(now, index, rng)?;
+            self.media_key(now, index, None, rng)?;
             let sealer = self.media.get_mut(index).and_then(|m| m.sealer.as_mut());
             let part = sealer.ok_or(ErrorCode::Internal)?.end(rng);
             let part = part.map_err(|_| ErrorCode::RecordingUnavailable)?;

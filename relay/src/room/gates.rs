@@ -20,7 +20,10 @@ impl Room {
         let Ok(caller) = self.caller(who, |_| true) else {
             return Ok(());
         };
-        let offered = caller.offered.take().unwrap_or_default();
+        // An answer to what was offered before they left and came back says nothing of now.
+        let Some(offered) = caller.offered.take() else {
+            return Ok(());
+        };
         if caller.standing == Standing::Away {
             caller.standing = Standing::In;
         }

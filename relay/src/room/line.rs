@@ -82,8 +82,16 @@ impl Lines {
                 let Some(line) = self.0.get_mut(index) else {
                     break;
                 };
-                if let Poll::Ready(news) = line.news.poll_recv(context) {
+                while let Poll::Ready(news) = line.news.poll_recv(context) {
                     let news = news.unwrap_or(News::Failed);
+                    let of_now = matches!(
+                        news,
+                        News::Answer { .. } | News::Connected { .. } | News::Lost { .. }
+                    );
+                    // Of a call that is over only the rest of its record counts.
+                    if of_now && line.room.is_none() {
+                        continue;
+                    }
                     if matches!(news, News::Closed | News::Failed) {
                         self.0.remove(index);
                     }

@@ -81,6 +81,7 @@ impl Room {
                     kind: track.id.modality,
                     sealer: Some(TrackSealer::resume(track)),
                     ratcheted: now,
+                    call: None,
                 });
             }
         }

@@ -4,7 +4,7 @@ use getrandom::SysRng;
 use proto::{ErrorCode, ParticipantId};
 use rand_core::UnwrapErr;
 
-use super::{CallKey, FASTEST, Message, PROOFS, Seat, Worker};
+use super::{CallKey, FASTEST, Message, PROOFS, Seat, WIDEST, Worker};
 use crate::media::call::Call;
 use crate::media::demux::{Allowance, PeerKey};
 use crate::media::order::{News, Order, Send, Take};
@@ -19,8 +19,8 @@ impl Worker {
                 recorded,
                 news,
             } => {
-                self.calls
-                    .insert(call, Call::new(recorded, news, self.patience.room));
+                let new = Call::new(call, recorded, news, self.patience.room);
+                self.calls.insert(call, new);
             }
             Message::Order(call, order, permit) => {
                 if self.calls.contains_key(&call) {
@@ -52,8 +52,11 @@ impl Worker {
                 }
             }
             Order::Drop { peer } => {
-                let call = self.calls.get(&key);
-                if let Some(peer) = call.and_then(|call| call.peers.get(&peer).copied()) {
+                let call = self.calls.get_mut(&key);
+                let known = call.and_then(|call| Some((call.peers.get(&peer).copied()?, call)));
+                if let Some((peer, call)) = known {
+                    // For good: whatever it sent flows again only when the room says so.
+                    call.sfu.sends(peer, &[]);
                     self.remove(peer);
                 }
             }
@@ -147,6 +150,7 @@ impl Worker {
                 scheduled: None,
                 dirty: false,
                 pace: Allowance::new(FASTEST.0, FASTEST.1, age),
+                width: Allowance::new(WIDEST.0, WIDEST.1, age),
                 proofs: Allowance::new(PROOFS.0, PROOFS.1, age),
             },
         );

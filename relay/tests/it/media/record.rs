@@ -45,12 +45,16 @@ fn taken(tap: &mut Tap, at: i64, all: bool) -> (Vec<Item>, Vec<(i64, i64, u32)>)
 
 #[test]
 fn packets_that_never_came_are_named_once_it_is_sure() {
-    let mut tap = Tap::new(TRACK);
+    let mut tap = Tap::new(1, TRACK);
     for (seq, at) in [(10, 0), (11, 20_000), (15, 100_000), (13, 150_000)] {
         tap.packet(source(7), at, seq, 0, false, b"x");
     }
     let (items, gaps) = taken(&mut tap, SECOND, false);
-    assert_eq!(items.len(), 5, "a stream and four packets: {items:?}");
+    assert_eq!(
+        items.len(),
+        6,
+        "a beginning, a stream and four packets: {items:?}"
+    );
     assert!(gaps.is_empty(), "they may still come");
     let (items, gaps) = taken(&mut tap, 2 * SECOND + 100_000, true);
     let lost: Vec<_> = items
@@ -66,7 +70,7 @@ fn packets_that_never_came_are_named_once_it_is_sure() {
 
 #[test]
 fn what_a_sender_counts_while_a_gate_is_shut_is_not_missing() {
-    let mut tap = Tap::new(TRACK);
+    let mut tap = Tap::new(1, TRACK);
     tap.packet(source(7), 0, 10, 0, false, b"x");
     tap.pause(SECOND, Cause::Held);
     tap.resume(2 * SECOND);
@@ -87,7 +91,7 @@ fn what_a_sender_counts_while_a_gate_is_shut_is_not_missing() {
 
 #[test]
 fn another_source_is_another_stream_and_every_batch_names_its_own() {
-    let mut tap = Tap::new(TRACK);
+    let mut tap = Tap::new(1, TRACK);
     tap.packet(source(7), 0, 10, 0, false, b"x");
     let (first, _) = taken(&mut tap, 0, true);
     tap.packet(source(7), 5, 11, 0, false, b"x");
@@ -108,7 +112,7 @@ fn another_source_is_another_stream_and_every_batch_names_its_own() {
 
 #[test]
 fn a_batch_is_handed_over_when_it_is_old_or_large() {
-    let mut tap = Tap::new(TRACK);
+    let mut tap = Tap::new(1, TRACK);
     tap.packet(source(7), 0, 1, 0, false, b"x");
     assert!(tap.take(499_999, false).is_none());
     assert!(tap.take(500_000, false).is_some());

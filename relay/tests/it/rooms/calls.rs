@@ -151,6 +151,7 @@ impl Talk {
 
     fn captured(&mut self, track: u32, batch: &[u8]) -> Done {
         self.does(Command::Media(News::Captured(Captured {
+            call: 1,
             track,
             batch: batch.to_vec().into(),
             gaps: Vec::new(),

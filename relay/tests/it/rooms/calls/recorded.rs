@@ -114,10 +114,33 @@ fn an_end_does_not_wait_for_a_worker_that_says_nothing() {
 }
 
 #[test]
+fn a_second_call_of_a_session_is_recorded_in_an_epoch_of_its_own() {
+    let mut talk = Talk::talking(true);
+    let microphone = talk.view().people[0].sources[0].track;
+    let mut of = |call: u64| {
+        let batch = b"one".to_vec().into();
+        let gaps = Vec::new();
+        let captured = Captured {
+            call,
+            track: microphone,
+            batch,
+            gaps,
+        };
+        parts(&talk.does(Command::Media(News::Captured(captured))))
+    };
+    assert_eq!(of(1), [(microphone, 1, 0)]);
+    assert_eq!(of(1), [(microphone, 1, 0)]);
+    // Its streams have the numbers of the first call's again.
+    assert_eq!(of(2), [(microphone, 2, 0)]);
+    assert_eq!(of(2), [(microphone, 2, 0)]);
+}
+
+#[test]
 fn a_record_that_falls_behind_the_call_stops_it_and_says_why() {
     let mut talk = Talk::talking(true);
     let microphone = talk.view().people[0].sources[0].track;
     let news = News::Captured(Captured {
+        call: 1,
         track: microphone,
         batch: b"one".to_vec().into(),
         gaps: Vec::new(),
