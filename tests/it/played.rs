@@ -148,8 +148,11 @@ const FILMS: &str = "return [...document.querySelectorAll('.screens figure')].ma
       wide: video.videoWidth, words: f.querySelector('[data-state]').textContent };
   })";
 
+/// The visitor's first: whose source came first into the record is chance.
 async fn films(page: &Browser) -> Result<Vec<Film>> {
-    page.value(FILMS, Vec::new()).await
+    let mut films: Vec<Film> = page.value(FILMS, Vec::new()).await?;
+    films.sort_by_key(|film| !film.title.starts_with("visitor"));
+    Ok(films)
 }
 
 /// The place on the time line, in milliseconds.
@@ -415,7 +418,7 @@ fn holds_not(folder: &Path, what: &str, needle: &[u8]) -> Result<()> {
 /// where the film was: from the page's own sound.
 const BEEPS: &str = "const done = arguments[arguments.length - 1]; const [from, to] = arguments;
   (async () => {
-    const video = document.querySelector('video'); const context = new AudioContext(); await context.resume();
+    const video = document.querySelector('video[aria-label^=visitor]'); const context = new AudioContext(); await context.resume();
     const tone = new BiquadFilterNode(context, { type: 'bandpass', frequency: 1760, Q: 20 });
     const ear = context.createScriptProcessor(256, 1, 1); const heard = []; let loud = 0;
     ear.onaudioprocess = ({ inputBuffer }) => {

@@ -110,7 +110,7 @@ export class CallStage extends HTMLElement {
     write(this.#status, active ? this.#say() : '');
     this.#tick();
     // What was pressed is gone: the focus goes to what is to be answered, or to the controls, once they can be pressed.
-    const lost = () => document.activeElement === document.body;
+    const lost = () => document.activeElement?.matches('body, [hidden] *') ?? true;
     if (this.#had && !conversation.ended && lost()) /** @type {HTMLElement} */ (this.#card.querySelector('h2, button') ?? this.#buttons.mic).focus();
     this.#had &&= lost();
   }
