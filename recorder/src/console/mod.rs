@@ -63,7 +63,10 @@ pub fn router(recorder: Arc<Recorder>) -> Router {
         .route("/cases/{id}/approve", post(case::approve))
         .route("/cases/{id}/bundle", post(case::hand_out))
         .route("/cases/{id}/play", post(play::open))
-        .route("/cases/{id}/play/{recording}", get(play::show).post(play::leave))
+        .route(
+            "/cases/{id}/play/{recording}",
+            get(play::show).post(play::leave),
+        )
         .route("/cases/{id}/play/{recording}/{file}", get(play::file))
         .route("/cases/{id}/close", post(case::close))
         .route("/log", get(log::show))

@@ -352,7 +352,10 @@ impl Sides {
                 }
                 PLAYER => {
                     let player = self.vera_asks(PLAYER).await?;
-                    ensure!(player.status == StatusCode::SEE_OTHER, "left, and still there");
+                    ensure!(
+                        player.status == StatusCode::SEE_OTHER,
+                        "left, and still there"
+                    );
                 }
                 "/sign-out" => {
                     let page =
