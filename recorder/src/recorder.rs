@@ -40,6 +40,8 @@ pub struct Recorder {
     /// Held by whoever takes a step in a case: an approval, an opening's announcement, the closing. The
     /// case is looked at again under it.
     pub case_steps: tokio::sync::Mutex<()>,
+    /// One recording is opened at a time: it is held in memory whole.
+    pub opening: tokio::sync::Mutex<()>,
     /// For what takes memory by design.
     pub one_at_a_time: OneAtATime,
     /// For those who sign in at the console.
@@ -84,6 +86,7 @@ impl Recorder {
             unlocked: Unlocked::default(),
             playing: Playing::default(),
             case_steps: tokio::sync::Mutex::default(),
+            opening: tokio::sync::Mutex::default(),
             one_at_a_time: OneAtATime::default(),
             sign_in_queue: SignInQueue::default(),
             sign_ins: Allowance::default(),

@@ -8,6 +8,7 @@
 //! opened up to the damage, and the damage is named with its place.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use proto::dsse::Envelope;
 use proto::notice::Modality;
@@ -15,6 +16,7 @@ use proto::{CaseId, Hash32, KeyId, RecordingId, StaffId};
 use seal::manifest::{Manifest, Track};
 use seal::{Recipient, WrapInfo};
 use store::{Case, StoredWrap, Tenant};
+use tokio::time::timeout;
 
 use crate::Recorder;
 use crate::bundle::DataKey;
@@ -32,6 +34,9 @@ use crate::open::unwrap;
 use crate::transcript::{self, Line};
 use crate::vault::placement::Placement;
 use crate::vault::{MANIFEST, PLACEMENT};
+
+/// How long one who opens a recording waits for another who does.
+const TURN: Duration = Duration::from_mins(1);
 
 /// An opened recording. Holds what was said: no `Debug`.
 pub struct Opened {
@@ -116,6 +121,11 @@ pub async fn open(
         &manifest,
         &trust,
     ));
+
+    let turn = timeout(TURN, recorder.opening.lock()).await;
+    let _turn = turn.map_err(|_| {
+        Error::refused("another recording is being opened; open this one when that is done")
+    })?;
 
     // It may have been closed meanwhile; from here to the log entry it cannot be.
     let step = recorder.case_steps.lock().await;
