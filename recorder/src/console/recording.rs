@@ -109,7 +109,7 @@ pub(super) async fn show(
         .collect();
     let trust = recorder.trust(tenant).await?;
     let manifest = sources::manifest(&recorder, tenant, &recording, &trust).await?;
-    let recorded = manifest.map(|manifest| match manifest {
+    let held = manifest.map(|manifest| match manifest {
         Ok(manifest) => Ok(Recorded::of(&manifest, &names, now)),
         Err(finding) => Err(sentence(&finding.to_string())),
     });
@@ -146,7 +146,7 @@ pub(super) async fn show(
         ),
         ended: recording.ended.map(|ended| When::new(ended, now)),
         people,
-        recorded,
+        recorded: held,
         cases,
         entries,
         checked,

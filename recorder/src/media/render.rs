@@ -146,9 +146,9 @@ fn put_together(manifest: &Manifest, tracks: &[Track], prepare: fn(&mut Source))
     for participant in people(tracks) {
         found.extend(sources(manifest, tracks, participant, &mut notes));
     }
-    found
-        .iter_mut()
-        .for_each(|found| prepare(&mut found.source));
+    for found in &mut found {
+        prepare(&mut found.source);
+    }
     let all: Vec<&Source> = found.iter().map(|found| &found.source).collect();
     let Some(first) = begins(&all) else {
         return Rendition {
