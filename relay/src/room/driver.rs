@@ -176,9 +176,8 @@ impl Driver {
                 }
                 Woken::Letter(Some(letter)) => self.take(now, letter),
                 Woken::Letter(None) => break,
-                Woken::Kept => {}
+                Woken::Kept | Woken::Consented(None) => {}
                 Woken::News(news) => self.tell(now, Command::Media(news)),
-                Woken::Consented(None) => {}
                 Woken::Consented(Some(done)) => {
                     self.tell(now, Command::Consented(Box::new(done)));
                 }
