@@ -151,11 +151,7 @@ pub async fn open(
         source: &source,
         manifest: &manifest,
         placement: &placement,
-        render: if purpose == "play" {
-            media::render_to_play
-        } else {
-            media::render
-        },
+        render: renderer(purpose),
     };
     let opened = open_tracks(recorder, tenant, &announced, &sealed, &held).await;
     match opened {
@@ -185,6 +181,15 @@ pub async fn open(
             failed(recorder, tenant, case.id, recording, &opening, &error).await?;
             Err(error)
         }
+    }
+}
+
+/// A browser wants silence where sound pauses; evidence holds what came.
+fn renderer(purpose: &str) -> fn(&Manifest, &[media::Track]) -> Rendition {
+    if purpose == "play" {
+        media::render_to_play
+    } else {
+        media::render
     }
 }
 
