@@ -132,7 +132,7 @@ fn floors() {
         role: Role::Visitor,
         modality: Modality::Video,
     });
-    let part = sealer.seal(&[7; 95_000], &mut system()).unwrap();
+    let part = sealer.seal(&vec![7; 95_000], &mut system()).unwrap();
     let about = part.header.associated_data();
     let began = Instant::now();
     for _ in 0..500 {

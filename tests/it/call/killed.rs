@@ -139,9 +139,9 @@ fn kept_but_a_second(log: &Log, kind: Modality, kept: &[String], kills: &[Instan
             "{missing} of {} missing before kill {number}",
             whole.len()
         );
-        let (last, _) = whole.last().context("nothing")?;
-        let lost = kill.duration_since(*last);
-        ensure!(lost <= MOST, "{lost:?} are missing before kill {number}");
+        let (kept_to, _) = whole.last().context("nothing")?;
+        let cut = kill.duration_since(*kept_to);
+        ensure!(cut <= MOST, "{cut:?} are missing before kill {number}");
         before = Some(*kill);
     }
     Ok(())

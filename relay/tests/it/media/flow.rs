@@ -1,12 +1,13 @@
 //! What is sent on, to whom, and when nothing is.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use proto::TrackNo;
 use proto::notice::Modality::{Audio, Video};
 use relay::media::order::{Cause, Gate, News, Order, Send};
 use relay::media::worker::Patience;
 use str0m::RtcConfig;
+use tokio::time::Instant;
 
 use super::hall::Hall;
 use super::stranger::{Loses, Stranger, is_rtp, turn};
