@@ -314,7 +314,7 @@ fn note(name: &str, codec: Codec, frames: &Frames) -> Option<String> {
     }
     (frames.left_out > 0).then(|| {
         format!(
-            "{name}: {} left out: packets of it, or of what it builds on, never arrived",
+            "{name}: {} left out: not whole, or built on one that is not",
             count(
                 usize::try_from(frames.left_out).unwrap_or(usize::MAX),
                 "picture"

@@ -203,7 +203,7 @@ fn a_picture_that_is_not_whole_is_left_out_with_those_that_build_on_it_and_the_p
     };
     assert!(note.starts_with("visitor camera: "), "{note}");
     assert!(
-        note.ends_with("pictures left out: packets of it, or of what it builds on, never arrived"),
+        note.ends_with("pictures left out: not whole, or built on one that is not"),
         "{note}"
     );
     let file = &hurt.files[0];
