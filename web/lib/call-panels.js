@@ -28,7 +28,7 @@ export function cards(call, words, about) {
     asking ? consent(call, words, about, asking.kinds, null) : asked && consent(call, words, about, [asked.kind], asked.participant),
     trouble && note(call, words, troubled(words, trouble), again),
     !asking && !active && incoming(call, words),
-    over && !trouble && !asking && note(call, words, ended(call, words, over), again && over.reason !== 'hung_up'),
+    over && !call.conversation.ended && !trouble && !asking && note(call, words, ended(call, words, over), again && over.reason !== 'hung_up'),
   ];
 }
 
@@ -123,7 +123,7 @@ function troubled(words, { code, kind }) {
  */
 function ended(call, words, { by, lasted_ms, reason }) {
   const { caller, conversation: { me } } = call;
-  if (lasted_ms === 0 && by !== me && caller !== me && (reason === 'hung_up' || reason === 'no_answer')) {
+  if (lasted_ms === 0 && caller !== me && (reason === 'no_answer' || (reason === 'hung_up' && by !== me))) {
     return words.t('missed', { who: nameOf(call, caller, words) });
   }
   if (reason === 'busy' && by === me) return words.t('missed_busy', { who: nameOf(call, caller, words) });

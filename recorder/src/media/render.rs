@@ -220,12 +220,16 @@ impl Rendition {
     }
 }
 
-/// When the pictures of a file stand still. A player shows the last one as if it were of then.
+/// When the pictures of a file stand still, or none has come yet. A player shows the last one, or the
+/// first, as if it were of then.
 fn still(of: &[&Source], zero: i64, end: i64) -> Vec<(i64, i64)> {
     let pictures = of.iter().filter(|source| source.codec != Codec::Opus);
     let times = pictures.flat_map(|source| {
         let times = source.frames.frames.iter().map(|frame| frame.time);
-        times.clone().zip(times.skip(1).chain([end]))
+        [zero]
+            .into_iter()
+            .chain(times.clone())
+            .zip(times.chain([end]))
     });
     times
         .filter(|(from, to)| to.saturating_sub(*from) > STANDS)

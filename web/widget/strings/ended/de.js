@@ -2,7 +2,7 @@
 
 /** @type {import('../../../lib/i18n.js').Strings} */
 export default {
-  kept_what: 'Was geschrieben wurde und wann, ist versiegelt aufbewahrt.',
+  kept_what: 'Was gesagt wurde und wann, ist versiegelt aufbewahrt.',
   kept_until: 'Mindestens bis {min}; vorgesehenes Ende: {max}.',
   receipt_title: 'Ihr Beleg',
   receipt_why: 'Bewahren Sie ihn auf: Nur er beweist, dass dieses Gespräch Ihres ist.',

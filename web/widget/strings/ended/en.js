@@ -2,7 +2,7 @@
 
 /** @type {import('../../../lib/i18n.js').Strings} */
 export default {
-  kept_what: 'What was written and when is kept, sealed.',
+  kept_what: 'What was said and when is kept, sealed.',
   kept_until: 'At least until {min}; its planned end is {max}.',
   receipt_title: 'Your receipt',
   receipt_why: 'Keep this: it is the only proof that this conversation is yours.',
