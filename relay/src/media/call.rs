@@ -88,25 +88,42 @@ pub struct Call {
     pub outbox: Outbox,
     key: u64,
     recorded: bool,
+    /// How far 1970 is from the beginning of the steady clock. Looked up once: in a record no time
+    /// goes back.
+    epoch: i64,
     taps: BTreeMap<TrackNo, Tap>,
 }
 
 impl Call {
-    /// Nobody is in it yet. The room may leave news untaken for `patience`.
-    pub fn new(key: u64, recorded: bool, news: mpsc::Sender<News>, patience: Duration) -> Self {
+    /// Nobody is in it yet. `epoch`: microseconds from 1970 to the beginning of the steady clock,
+    /// whose microseconds all times here are. The room may leave news untaken for `patience`.
+    pub fn new(
+        key: u64,
+        recorded: bool,
+        epoch: i64,
+        news: mpsc::Sender<News>,
+        patience: Duration,
+    ) -> Self {
         Self {
             sfu: Sfu::new(recorded),
             peers: BTreeMap::new(),
             outbox: Outbox::new(news, patience),
             key,
             recorded,
+            epoch,
             taps: BTreeMap::new(),
         }
     }
 
-    /// Opens or closes a gate, at `at` in microseconds; says whether it opened.
+    /// Microseconds since 1970.
+    fn recorded_at(&self, at: i64) -> i64 {
+        self.epoch.saturating_add(at)
+    }
+
+    /// Opens or closes a gate; says whether it opened.
     pub fn turn(&mut self, track: TrackNo, gate: Gate, at: i64) -> bool {
         let turned = self.sfu.turn(track, gate);
+        let at = self.recorded_at(at);
         // Before its first packet a track has nothing to pause.
         let tap = self.taps.get_mut(&track);
         match (turned, tap) {
@@ -136,6 +153,7 @@ impl Call {
             return true;
         }
         let track = packet.track;
+        let at = self.recorded_at(at);
         let tap = self
             .taps
             .entry(track)
@@ -162,6 +180,7 @@ impl Call {
 
     /// Copies a sender report's mapping, while its track is open.
     pub fn report(&mut self, peer: PeerKey, track: TrackNo, at: i64, ntp: u64, time: u32) {
+        let at = self.recorded_at(at);
         if self.sfu.viewers(track, peer).is_some()
             && let Some(tap) = self.taps.get_mut(&track)
         {
@@ -171,6 +190,7 @@ impl Call {
 
     /// Tells what is due at `at`, or all that was captured.
     pub fn hand_over(&mut self, at: i64, all: bool) {
+        let at = self.recorded_at(at);
         for tap in self.taps.values_mut() {
             while let Some(captured) = tap.take(at, all) {
                 self.outbox.tell(News::Captured(captured));

@@ -27,11 +27,13 @@ const SECTIONS: usize = 32;
 
 const PROTOCOL: &str = "UDP/TLS/RTP/SAVPF";
 const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
+const CONGESTION: &str =
+    "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 /// Header extensions that are answered. Without `sdes:mid` a packet cannot be told to its section.
 /// Orientation is not among them: pictures must come the right way up, for the record.
 const EXTENSIONS: [&str; 3] = [
     MID,
-    "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
+    CONGESTION,
     "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
 ];
 
@@ -293,6 +295,12 @@ impl<'a> MediaBlock<'a> {
             .unwrap_or("sendrecv")
     }
 
+    /// Whether an extension or a kind of feedback is of use. A viewer's word on each packet's arrival is
+    /// not: the relay sends on what it gets, as it gets it.
+    fn wants(&self, name: &str) -> bool {
+        self.direction() != "recvonly" || ![CONGESTION, codecs::CONGESTION].contains(&name)
+    }
+
     fn section(self, live: bool) -> Section {
         let direction = self.direction();
         Section {
@@ -330,7 +338,7 @@ impl<'a> MediaBlock<'a> {
             self.direction(),
         );
         for codec in codecs {
-            codec.write(&self.attributes, known, text)?;
+            codec.write(self, known, text)?;
         }
         self.write_extensions(known, text)
     }
@@ -342,7 +350,8 @@ impl<'a> MediaBlock<'a> {
             let number = words.next().and_then(|word| word.split('/').next());
             let number = number.and_then(|number| number.parse::<u8>().ok());
             let uri = words.next();
-            let Some(uri) = EXTENSIONS.into_iter().find(|known| Some(*known) == uri) else {
+            let mut known_here = EXTENSIONS.into_iter().filter(|uri| self.wants(uri));
+            let Some(uri) = known_here.find(|known| Some(*known) == uri) else {
                 continue;
             };
             // With one-byte headers there are no others.

@@ -4,7 +4,7 @@
 mod orders;
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeSet, BinaryHeap, HashMap};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -29,8 +29,11 @@ const PAYLOAD: usize = 1_400;
 /// Between looks at deadlines, batches and news.
 const TICK: Duration = Duration::from_millis(100);
 /// Who was silent for so long has missed pictures, and what it asked for meanwhile: a browser
-/// asks again only seconds later.
-const ABSENCE: Duration = Duration::from_secs(1);
+/// asks again only seconds later. Who only watches reports once a second or so.
+const ABSENCE: Duration = Duration::from_millis(2_500);
+/// So late an engine may come to its reports and requests: mostly a packet comes before, whose turn
+/// serves them too.
+const SLACK: Duration = Duration::from_millis(20);
 /// Datagrams of one peer at once, and in a second: many times a screen in motion.
 const FASTEST: (u32, u32) = (4_000, 4_000);
 /// And their bytes: all that is recorded has to be opened again, and a picture in motion is a tenth.
@@ -106,6 +109,8 @@ pub struct Worker {
     demux: Demux,
     seats: HashMap<PeerKey, Seat>,
     calls: HashMap<CallKey, Call>,
+    /// Those that something happened to since they were last looked after.
+    stirred: BTreeSet<CallKey>,
     /// Of calls that are over and have news left.
     leaving: Vec<Outbox>,
     timers: BinaryHeap<Reverse<(Instant, PeerKey)>>,
@@ -113,12 +118,9 @@ pub struct Worker {
     out: Out,
     counts: Counts,
     began: Instant,
-    /// Of the round that runs: when it began, on either clock.
+    /// Of the round that runs: when it began, and in microseconds of the steady clock.
     now: Instant,
-    micros: i64,
-    /// How far 1970 is from the beginning of the steady clock. Not looked up again while a call
-    /// runs: in a record no time goes back.
-    epoch: i64,
+    steady: i64,
     ticked: Instant,
 }
 
@@ -128,8 +130,7 @@ impl Worker {
         let now = Clock::instant();
         Self {
             engine,
-            micros: clock.micros(),
-            epoch: clock.micros().saturating_sub(clock.steady()),
+            steady: clock.steady(),
             clock,
             most,
             patience,
@@ -137,6 +138,7 @@ impl Worker {
             demux: Demux::default(),
             seats: HashMap::new(),
             calls: HashMap::new(),
+            stirred: BTreeSet::new(),
             leaving: Vec::new(),
             timers: BinaryHeap::new(),
             dirty: Vec::new(),
@@ -172,8 +174,6 @@ impl Worker {
                         }
                         self.told(message);
                     }
-                    // An answer does not wait for the next tick.
-                    self.tell();
                 }
             }
             for _ in 0..ROUND {
@@ -183,10 +183,10 @@ impl Worker {
                 self.arrived(source, buffer.get(..length).unwrap_or_default());
             }
             self.timers();
-            self.settle();
             if self.now.saturating_duration_since(self.ticked) >= TICK {
                 self.tick();
             }
+            self.settle();
             self.send(&socket);
         }
     }
@@ -194,20 +194,16 @@ impl Worker {
     /// What time it is, for all that is done in this round.
     fn look(&mut self) {
         self.now = Clock::instant();
-        let steady = self.clock.steady();
-        if self.calls.is_empty() {
-            self.epoch = self.clock.micros().saturating_sub(steady);
-        }
-        self.micros = self.epoch.saturating_add(steady);
+        self.steady = self.clock.steady();
     }
 
-    /// Microseconds since 1970 at `instant`.
-    fn stamp(&self, instant: Instant) -> i64 {
+    /// The steady clock at `instant`, in microseconds.
+    fn steady_at(&self, instant: Instant) -> i64 {
         let since = |a: Instant, b: Instant| {
             let micros = a.saturating_duration_since(b).as_micros();
             i64::try_from(micros).unwrap_or(i64::MAX)
         };
-        self.micros + since(instant, self.now) - since(self.now, instant)
+        self.steady + since(instant, self.now) - since(self.now, instant)
     }
 
     /// Microseconds since this worker began, for allowances.
@@ -270,6 +266,7 @@ impl Worker {
         seat.heard = now;
         if absent && let Some(call) = self.calls.get_mut(&seat.call) {
             call.sfu.want_all_of(key);
+            self.stirred.insert(seat.call);
         }
         let next = seat.peer.receive(now, source, datagram, &mut self.out);
         self.after(key, next);
@@ -283,6 +280,7 @@ impl Worker {
         match next {
             Ok(due) => {
                 if let Some(seat) = self.seats.get_mut(&key) {
+                    let due = if seat.connected { due + SLACK } else { due };
                     seat.due = due;
                     if seat.scheduled.is_none_or(|scheduled| due < scheduled) {
                         seat.scheduled = Some(due);
@@ -301,6 +299,7 @@ impl Worker {
         let Some(call) = self.calls.get_mut(&seat.call) else {
             return;
         };
+        self.stirred.insert(seat.call);
         match happened {
             Happened::Connected => {
                 seat.connected = true;
@@ -310,8 +309,7 @@ impl Worker {
             Happened::Media(packet) => self.media(key, &packet),
             Happened::Unasked => self.counts.drop(Why::Unasked),
             Happened::Report { track, ntp, time } => {
-                let at = self.micros;
-                call.report(key, track, at, ntp, time);
+                call.report(key, track, self.steady, ntp, time);
             }
             Happened::Lost(track) => call.sfu.want(track),
         }
@@ -321,7 +319,7 @@ impl Worker {
         if packet.payload.len() > PAYLOAD {
             return self.counts.drop(Why::TooLong);
         }
-        let at = self.stamp(packet.at);
+        let at = self.steady_at(packet.at);
         let call = self.seats.get(&key).map(|seat| seat.call);
         let Some(call) = call.and_then(|call| self.calls.get_mut(&call)) else {
             return;
@@ -356,30 +354,46 @@ impl Worker {
         }
     }
 
-    /// Gives a turn to every connection that something was written to, until nothing is left.
+    /// Gives a turn to every connection that something was written to, and looks after the calls that
+    /// something happened to, until nothing is left.
     fn settle(&mut self) {
-        self.ask();
-        while let Some(key) = self.dirty.pop() {
-            let Some(seat) = self.seats.get_mut(&key) else {
-                continue;
+        loop {
+            while let Some(key) = self.dirty.pop() {
+                let Some(seat) = self.seats.get_mut(&key) else {
+                    continue;
+                };
+                seat.dirty = false;
+                let next = seat.peer.turn(Clock::instant(), &mut self.out);
+                self.after(key, next);
+            }
+            let Some(call) = self.stirred.pop_first() else {
+                return;
             };
-            seat.dirty = false;
-            let next = seat.peer.turn(Clock::instant(), &mut self.out);
-            self.after(key, next);
+            self.ask(call);
+            self.tell(call);
         }
     }
 
     /// Asks for the key frames that are wanted.
-    fn ask(&mut self) {
-        for call in self.calls.values_mut() {
-            for (sender, track) in call.sfu.ask(self.micros) {
-                if let Some(seat) = self.seats.get_mut(&sender) {
-                    seat.peer.ask(track);
-                    if !std::mem::replace(&mut seat.dirty, true) {
-                        self.dirty.push(sender);
-                    }
-                }
+    fn ask(&mut self, key: CallKey) {
+        let call = self.calls.get_mut(&key);
+        let asked = call.map(|call| call.sfu.ask(self.steady));
+        for (sender, track) in asked.unwrap_or_default() {
+            if let Some(seat) = self.seats.get_mut(&sender) {
+                seat.peer.ask(track);
+                self.touch(sender);
             }
+        }
+    }
+
+    /// Hands over news; a call whose room does not take them has failed.
+    fn tell(&mut self, key: CallKey) {
+        let now = self.now;
+        let call = self.calls.get_mut(&key);
+        if call.is_some_and(|call| call.outbox.hand_over(now) == Outgoing::Failed)
+            && let Some(call) = self.empty(key)
+        {
+            call.outbox.fail();
         }
     }
 
@@ -423,31 +437,15 @@ impl Worker {
             self.lose(key);
         }
         for call in self.calls.values_mut() {
-            call.hand_over(self.micros, false);
+            call.hand_over(self.steady, false);
         }
-        self.tell();
-        self.counts.hand_over();
-        #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
-        metrics::gauge!(counted::MEDIA_PEERS).set(self.seats.len() as f64);
-    }
-
-    /// Hands over news; calls whose rooms do not take them have failed.
-    fn tell(&mut self) {
+        self.stirred.extend(self.calls.keys());
         let now = self.now;
         self.leaving
             .retain_mut(|outbox| outbox.hand_over(now) == Outgoing::Waiting);
-        let failed: Vec<CallKey> = self
-            .calls
-            .iter_mut()
-            .filter_map(|(key, call)| {
-                (call.outbox.hand_over(now) == Outgoing::Failed).then_some(*key)
-            })
-            .collect();
-        for key in failed {
-            if let Some(call) = self.empty(key) {
-                call.outbox.fail();
-            }
-        }
+        self.counts.hand_over();
+        #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
+        metrics::gauge!(counted::MEDIA_PEERS).set(self.seats.len() as f64);
     }
 
     fn send(&mut self, socket: &UdpSocket) {

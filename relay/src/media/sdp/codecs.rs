@@ -5,9 +5,11 @@ use std::fmt::Write as _;
 
 use proto::ErrorCode;
 
-use super::{Attributes, MediaBlock};
+use super::MediaBlock;
 
-const FEEDBACK: [&str; 5] = ["nack", "nack pli", "ccm fir", "goog-remb", "transport-cc"];
+/// Feedback on each packet's arrival.
+pub(super) const CONGESTION: &str = "transport-cc";
+const FEEDBACK: [&str; 5] = ["nack", "nack pli", "ccm fir", "goog-remb", CONGESTION];
 
 /// Payload types and extension numbers mean one thing in all sections of a BUNDLE.
 #[derive(Default)]
@@ -117,10 +119,11 @@ impl Codec {
 
     pub(super) fn write(
         &self,
-        from: &Attributes<'_>,
+        block: &MediaBlock<'_>,
         known: &mut Known,
         text: &mut String,
     ) -> Result<(), ErrorCode> {
+        let from = &block.attributes;
         let number = self.number;
         let _ = write!(text, "a=rtpmap:{number} {}\r\n", self.map);
         let parameters = from
@@ -137,7 +140,7 @@ impl Codec {
             let _ = write!(text, "a=fmtp:{number} {parameters}\r\n");
         }
         for (n, feedback) in from.typed("rtcp-fb") {
-            if n == number && FEEDBACK.contains(&feedback) {
+            if n == number && FEEDBACK.contains(&feedback) && block.wants(feedback) {
                 let _ = write!(text, "a=rtcp-fb:{number} {feedback}\r\n");
             }
         }

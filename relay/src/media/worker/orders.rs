@@ -5,7 +5,7 @@ use proto::{ErrorCode, ParticipantId};
 use rand_core::UnwrapErr;
 
 use super::{CallKey, FASTEST, Message, PROOFS, Seat, WIDEST, Worker};
-use crate::media::call::Call;
+use crate::media::call::{Call, Outgoing};
 use crate::media::demux::{Allowance, PeerKey};
 use crate::media::order::{News, Order, Send, Take};
 use crate::media::peer::Peer;
@@ -19,11 +19,13 @@ impl Worker {
                 recorded,
                 news,
             } => {
-                let new = Call::new(call, recorded, news, self.patience.room);
+                let epoch = self.clock.micros().saturating_sub(self.steady);
+                let new = Call::new(call, recorded, epoch, news, self.patience.room);
                 self.calls.insert(call, new);
             }
             Message::Order(call, order, permit) => {
                 if self.calls.contains_key(&call) {
+                    self.stirred.insert(call);
                     self.ordered(call, order);
                 }
                 drop(permit);
@@ -41,7 +43,7 @@ impl Worker {
                 takes,
             } => self.offered(key, peer, &sdp, &sends, &takes),
             Order::Gate { track, gate } => {
-                let at = self.micros;
+                let at = self.steady;
                 let Some(call) = self.calls.get_mut(&key) else {
                     return;
                 };
@@ -178,9 +180,10 @@ impl Worker {
     /// A connection ends by itself, and its room hears of it.
     pub(super) fn lose(&mut self, key: PeerKey) {
         if let Some((call, who)) = self.remove(key)
-            && let Some(call) = self.calls.get_mut(&call)
+            && let Some(left) = self.calls.get_mut(&call)
         {
-            call.outbox.tell(News::Lost { peer: who });
+            self.stirred.insert(call);
+            left.outbox.tell(News::Lost { peer: who });
         }
     }
 
@@ -197,9 +200,10 @@ impl Worker {
         let Some(mut call) = self.empty(key) else {
             return;
         };
-        call.hand_over(self.micros, true);
+        call.hand_over(self.steady, true);
         call.outbox.tell(News::Closed);
-        self.leaving.push(call.outbox);
-        self.tell();
+        if call.outbox.hand_over(self.now) == Outgoing::Waiting {
+            self.leaving.push(call.outbox);
+        }
     }
 }

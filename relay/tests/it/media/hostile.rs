@@ -100,7 +100,7 @@ async fn an_offer_that_is_none_is_refused_and_the_worker_goes_on() {
 async fn an_answer_names_one_address_and_says_nothing_of_lite() {
     let mut hall = Hall::new();
     let mut ana = Stranger::new().await;
-    let (sdp, _) = ana.offer(&[(Audio, SOUND), (Video, 2)], &[]);
+    let (sdp, _) = ana.offer(&[(Audio, SOUND), (Video, 2)], &[(Video, 3)]);
     let answer = ana.put(&mut hall, sdp).await.unwrap();
     let candidates: Vec<&str> = answer
         .lines()
@@ -114,6 +114,12 @@ async fn an_answer_names_one_address_and_says_nothing_of_lite() {
         !answer.contains("H264") && !answer.contains("VP9"),
         "{answer}"
     );
+    let sections: Vec<bool> = answer
+        .split("\r\nm=")
+        .skip(1)
+        .map(|section| section.contains("transport-wide-cc"))
+        .collect();
+    assert_eq!(sections, [true, true, false], "{answer}");
 }
 
 #[tokio::test]

@@ -74,6 +74,20 @@ fn h264_is_taken_where_there_is_no_vp8() {
 }
 
 #[test]
+fn who_sends_is_told_of_each_packet_and_who_only_watches_tells_of_none() {
+    let sends = seed("sdp/chromium.sdp");
+    let watches = sends
+        .replace("a=sendonly", "a=recvonly")
+        .replace("a=sendrecv", "a=recvonly");
+    assert_ne!(sends, watches);
+    for congestion in ["transport-wide-cc", "transport-cc"] {
+        assert!(sdp::read(&sends).unwrap().text.contains(congestion));
+        assert!(!sdp::read(&watches).unwrap().text.contains(congestion));
+    }
+    assert!(sdp::read(&watches).unwrap().text.contains("goog-remb"));
+}
+
+#[test]
 fn a_payload_type_that_means_two_things_is_refused() {
     let text = seed("sdp/chromium.sdp");
     let twice = text
