@@ -4,6 +4,7 @@
 //! A page is one file: what it reads, what it shows, its forms. `Trouble` is what a page says
 //! when it cannot be shown.
 
+mod agreed;
 pub mod allowance;
 mod caller;
 mod case;
