@@ -5,7 +5,7 @@ use proto::notice::Modality;
 use store::{ConsentChange, Participant, Recording, Tenant};
 
 use super::names::Names;
-use super::sessions::spoken;
+use super::recordings::spoken;
 use super::shown::{When, span};
 use super::trouble::Trouble;
 

@@ -15,8 +15,8 @@ use super::names::Names;
 use super::page::{Frame, Here, render};
 use super::query::Query;
 use super::recorded::Recorded;
+use super::recordings::Row;
 use super::sentence::Shown;
-use super::sessions::Row;
 use super::shown::{When, count, grouped};
 use super::signed::Signed;
 use super::trouble::{Trouble, sentence};
@@ -129,7 +129,7 @@ pub(super) async fn show(
         .await?
         .map(|row| row.key.quarter);
     render(&Page {
-        frame: Frame::new(&signed, Here::Sessions),
+        frame: Frame::new(&signed, Here::Recordings),
         row: Row::of(tenant, &names, &recording, now).await?,
         node: recording.node.to_string(),
         notice: grouped(&recording.notice),
