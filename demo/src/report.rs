@@ -78,6 +78,24 @@ fn command_line(out: &mut impl Write, plan: &Plan, people: &People) -> io::Resul
     writeln!(out, "    {recorder} list {slug}")?;
     writeln!(out, "    {recorder} verify {slug} RECORDING")?;
     writeln!(out, "    {recorder} log verify {slug}")?;
+    let officers: Vec<String> = client
+        .officers
+        .iter()
+        .map(|officer| format!("--officer {}", officer.sign_in))
+        .collect();
+    let officers = officers.join(" ");
+    writeln!(
+        out,
+        "  Two officers open a recording: in the console (choose it, open a case, both agree), or with their passphrases:"
+    )?;
+    writeln!(
+        out,
+        "    {recorder} case open {slug} --authority Court --reference 1 --basis Order --recording RECORDING"
+    )?;
+    writeln!(
+        out,
+        "    {recorder} export {slug} CASE {officers} --out bundle.tar"
+    )?;
     writeln!(out)
 }
 

@@ -176,7 +176,7 @@ pub fn ending(ending: &Ending) -> String {
         Ending::Clean { .. } => "ended by a participant; every track is complete".to_owned(),
         Ending::Abandoned {} => "nobody came back; nothing is missing before that".to_owned(),
         Ending::Expired {} => {
-            "it had lasted as long as a session may; nothing is missing before that".to_owned()
+            "it had lasted as long as a conversation may; nothing is missing before that".to_owned()
         }
         Ending::Truncated { cause, places } => {
             let places: Vec<String> = places
@@ -335,12 +335,12 @@ fn note(event: &ChatEvent) -> String {
             LeaveReason::Left => "left",
             LeaveReason::Transferred => "left after handing over",
             LeaveReason::Gone => "did not come back",
-            LeaveReason::Expired => "was here when the session had lasted as long as one may",
+            LeaveReason::Expired => "was here when the conversation had lasted as long as one may",
         },
-        ChatEvent::Asked { handover: true, .. } => "handed the session on",
+        ChatEvent::Asked { handover: true, .. } => "handed the conversation on",
         ChatEvent::Asked { .. } => "asked a colleague in",
         ChatEvent::Noted { what, .. } => return noted(*what),
-        ChatEvent::Ended { .. } => "ended the session",
+        ChatEvent::Ended { .. } => "ended the conversation",
     };
     words.to_owned()
 }
@@ -388,7 +388,7 @@ fn noted(what: CallEvent) -> String {
                 OverReason::Withdrawn => "consent to sound was withdrawn",
                 OverReason::RecordingUnavailable => "it could not be recorded",
                 OverReason::MediaUnavailable => "it could not be carried",
-                OverReason::SessionEnded => "the session ended",
+                OverReason::SessionEnded => "the conversation ended",
             };
             format!("the call ended after {lasted}: {why}")
         }

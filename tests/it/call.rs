@@ -116,14 +116,19 @@ pub(crate) async fn notice(house: &House, client: &Client) -> Result<Hash32> {
 }
 
 /// A visitor without a browser, in a session of their own.
-async fn visitor(house: &House, client: &Client) -> Result<Participant> {
+pub(crate) async fn visitor(
+    house: &House,
+    client: &Client,
+    name: Option<&str>,
+) -> Result<Participant> {
     let site = client.site.context("the client has a site")?;
     let consent = agree(&house.widget(), site).await?;
-    Participant::join(&house.widget(), site, consent.join, None, &[]).await
+    let name = name.map(str::to_owned);
+    Participant::join(&house.widget(), site, consent.join, name, &[]).await
 }
 
 /// This agent takes the session, without a browser.
-async fn answer(
+pub(crate) async fn answer(
     house: &House,
     client: &Client,
     agent: &Person,
@@ -138,23 +143,38 @@ async fn answer(
 
 /// Two callers in a call, with these sources each, all agreed to and playing.
 async fn callers(house: &House, client: &Client, kinds: &[Modality]) -> Result<(Caller, Caller)> {
-    let notice = notice(house, client).await?;
     let mia = client.agents.first().context("the client has agents")?;
-    let visitor = visitor(house, client).await?;
+    let visitor = visitor(house, client, None).await?;
     let agent = answer(house, client, mia, visitor.welcome.session).await?;
     let mut visitor = Caller::new(visitor, kinds, Log::default())?;
     let mut agent = Caller::new(agent, kinds, Log::default())?;
+    connect(
+        [&mut visitor, &mut agent],
+        kinds,
+        notice(house, client).await?,
+    )
+    .await?;
+    visitor.play(true).await?;
+    agent.play(true).await?;
+    Ok((visitor, agent))
+}
+
+/// Both agree to these kinds, the first calls, the second answers, and both are connected.
+pub(crate) async fn connect(
+    [visitor, agent]: [&mut Caller; 2],
+    kinds: &[Modality],
+    notice: Hash32,
+) -> Result<()> {
     visitor.agree(kinds, notice).await?;
     agent.agree(kinds, notice).await?;
     visitor.call(false).await?;
     agent.until("the ring", |seen| seen.call.is_some()).await?;
     agent.call(false).await?;
-    for caller in [&mut visitor, &mut agent] {
+    for caller in [visitor, agent] {
         let connected = caller.until("a connection", |seen| !seen.connected.is_empty());
         connected.await?;
-        caller.play(true).await?;
     }
-    Ok((visitor, agent))
+    Ok(())
 }
 
 /// The films of a bundle, by file name, written to `folder`.

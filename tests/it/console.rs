@@ -31,9 +31,9 @@ async fn two_officers_hand_out_a_bundle_from_the_console() -> Result<()> {
     crate::opened::listed(&house, &bank).await?;
     first.goto(house.plan().console_origin()).await?;
     first.press("input[name=recording]").await?;
-    first.picture("3-sessions").await?;
+    first.picture("3-recordings").await?;
     first
-        .press_named("Open a case for the chosen sessions")
+        .press_named("Open a case for the chosen recordings")
         .await?;
     first
         .write("input[name=authority]", "District Court")

@@ -227,7 +227,7 @@ async fn an_officer_signs_in_and_opens_the_log_by_keyboard_alone() -> Result<()>
         walk(&page, 6).await?
             == [
                 "To the content",
-                "Sessions",
+                "Recordings",
                 "Cases",
                 "Log",
                 "Keys and officers",

@@ -6,12 +6,17 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use demo::report;
 use loadtest::door::Door;
-use testkit::house::programs;
+use testkit::house::{House, programs};
 use testkit::ports;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
+
+use crate::opened::listed;
+use crate::session::client;
+use crate::spoken::talk;
 
 struct Started {
     child: Child,
@@ -112,6 +117,8 @@ async fn it_stops_cleanly_and_finds_its_data_again() -> Result<()> {
         "recorder.toml list alpine",
         "recorder.toml verify alpine",
         "recorder.toml log verify alpine",
+        "recorder.toml case open alpine",
+        "recorder.toml export alpine CASE",
     ] {
         ensure!(
             first.said.contains(due),
@@ -246,20 +253,62 @@ async fn other_ports_on_the_same_data_have_a_widget_on_the_page() -> Result<()> 
     interrupt(second).await
 }
 
-/// Runs the command lines that were printed.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_officers_open_a_recording_as_the_banner_says() -> Result<()> {
+    let mut house = House::start().await?;
+    let bank = client(&house, "alpine")?.clone();
+    talk(&house, &bank, &["Typed to be exported"]).await?;
+    let recording = listed(&house, &bank).await?.recording.to_string();
+    let said = String::from_utf8(report::of(house.plan(), house.people(), true)?)?;
+    let folder = tempfile::tempdir()?;
+    let names = [("RECORDING", recording.as_str())];
+    let case = printed(&said, " case open alpine ", &names, folder.path(), "").await?;
+    let officers = bank.officers.iter();
+    let passphrases: Vec<&str> = officers.filter_map(|o| o.passphrase.as_deref()).collect();
+    let names = [("CASE", case.lines().last().context("the case")?)];
+    let typed = passphrases.join("\n");
+    printed(&said, " export alpine ", &names, folder.path(), &typed).await?;
+    let bundle = folder.path().join("bundle.tar");
+    let bundle = bundle.to_string_lossy();
+    let verdict = house.recorder_says(&["verify", &bundle], "").await?;
+    ensure!(verdict.contains("The bundle is whole."), "{verdict}");
+    house.stop().await
+}
+
+/// Runs the command lines that were printed and need nothing recorded.
 async fn as_the_banner_says(said: &str) -> Result<()> {
-    for due in ["list alpine", "log verify alpine"] {
-        let line = said
-            .lines()
-            .find(|line| line.ends_with(due))
-            .with_context(|| due.to_owned())?;
-        let mut words = line.split_whitespace();
-        let mut printed = Command::new(words.next().context("a program")?);
-        let done = printed.args(words).output().await?;
-        let wrong = String::from_utf8_lossy(&done.stderr);
-        ensure!(done.status.success(), "{line}: {wrong}");
+    for due in [" list alpine", " log verify alpine"] {
+        printed(said, due, &[], Path::new("."), "").await?;
     }
     Ok(())
+}
+
+/// Runs the printed command line with `due` in it, as somebody would who puts these names in, and
+/// types this; what it answers.
+async fn printed(
+    said: &str,
+    due: &str,
+    names: &[(&str, &str)],
+    folder: &Path,
+    typed: &str,
+) -> Result<String> {
+    let line = said.lines().find(|line| line.contains(due));
+    let mut line = line.with_context(|| due.to_owned())?.to_owned();
+    for (name, meant) in names {
+        line = line.replace(name, meant);
+    }
+    let mut words = line.split_whitespace();
+    let mut command = Command::new(words.next().context("a program")?);
+    command.args(words).current_dir(folder);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.stderr(Stdio::piped()).spawn()?;
+    let mut input = child.stdin.take().context("its input")?;
+    input.write_all(typed.as_bytes()).await?;
+    drop(input);
+    let done = child.wait_with_output().await?;
+    let wrong = String::from_utf8_lossy(&done.stderr);
+    ensure!(done.status.success(), "{line}: {wrong}");
+    Ok(String::from_utf8(done.stdout)?)
 }
 
 /// The process that serves with the configuration `name`.toml of this folder.

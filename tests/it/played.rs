@@ -8,7 +8,6 @@ use anyhow::{Context as _, Result, bail, ensure};
 use demo::people::Client;
 use loadtest::call::caller::{Caller, Log};
 use loadtest::call::recorded::Recorded;
-use loadtest::participant::{Participant, accept, agree, sign_in};
 use proto::call::SourceState;
 use proto::notice::Modality;
 use proto::wire::ClientMessage;
@@ -19,6 +18,7 @@ use testkit::driver::Driver;
 use testkit::house::House;
 use tokio::time::sleep;
 
+use crate::call;
 use crate::console;
 use crate::keyboard::walk;
 use crate::session::client;
@@ -35,28 +35,13 @@ const MUTED: Duration = Duration::from_millis(2_450);
 /// A call of some 15 seconds: the agent is seen three seconds after the visitor and shows a screen in
 /// the first half; the visitor is muted for a while. Both ends, which stay until they are dropped.
 pub(crate) async fn a_call(house: &House, bank: &Client) -> Result<(Caller, Caller)> {
-    let site = bank.site.context("the bank has a site")?;
     let mia = bank.agents.first().context("the bank has agents")?;
-    let consent = agree(&house.widget(), site).await?;
-    let name = Some("Blue Heron".to_owned());
-    let visitor = Participant::join(&house.widget(), site, consent.join, name, &[]).await?;
-    let desk = house.desk();
-    let cookie = sign_in(&desk, &bank.slug, &mia.sign_in, &mia.password).await?;
-    let accepted = accept(&desk, &cookie, visitor.welcome.session).await?;
-    let headers = [("cookie", cookie.as_str())];
-    let agent = Participant::join(&desk, accepted.site, accepted.join, None, &headers).await?;
+    let visitor = call::visitor(house, bank, Some("Blue Heron")).await?;
+    let agent = call::answer(house, bank, mia, visitor.welcome.session).await?;
     let mut visitor = Caller::new(visitor, &BOTH, Log::default())?;
     let mut agent = Caller::new(agent, &ALL, Log::default())?;
-    let notice = crate::call::notice(house, bank).await?;
-    visitor.agree(&ALL, notice).await?;
-    agent.agree(&ALL, notice).await?;
-    visitor.call(false).await?;
-    agent.until("the ring", |seen| seen.call.is_some()).await?;
-    agent.call(false).await?;
-    for caller in [&mut visitor, &mut agent] {
-        let up = caller.until("a connection", |seen| !seen.connected.is_empty());
-        up.await?;
-    }
+    let notice = call::notice(house, bank).await?;
+    call::connect([&mut visitor, &mut agent], &ALL, notice).await?;
     visitor.play(true).await?;
     say(&visitor, 1, HELLO).await?;
     sleep(LATE).await;

@@ -41,7 +41,15 @@ pub struct Call {
     /// Where and who
     #[command(flatten)]
     pub target: Target,
-    /// Calls, each of a visitor and an agent
+    /// How many, and how long
+    #[command(flatten)]
+    pub size: Size,
+}
+
+/// How many calls there are, and for how long they are measured.
+#[derive(Args, Debug, Clone)]
+pub struct Size {
+    /// Calls of two
     #[arg(long, default_value_t = 5)]
     pub pairs: usize,
     /// Measured rounds; the calls stay
@@ -92,10 +100,10 @@ impl Pair {
 
 /// Runs the scenario; progress and tables go to `out`.
 pub async fn run(scenario: &Call, out: &mut impl Write) -> Result<Report> {
-    let target = &scenario.target;
+    let (target, size) = (&scenario.target, &scenario.size);
     let doors = Doors::open(target).await?;
     let notice = doors.notice().await?;
-    let mut pairs = open(&doors, scenario.pairs, notice, out).await?;
+    let mut pairs = open(&doors, size.pairs, notice, out).await?;
     sleep(SETTLE).await;
     let before = memory(target)?;
     let mut connecting = stream::iter(&mut pairs)
@@ -105,15 +113,15 @@ pub async fn run(scenario: &Call, out: &mut impl Write) -> Result<Report> {
     while let Some(done) = connecting.next().await {
         done?;
         up += 1;
-        if up % (scenario.pairs / 10).max(1) == 0 {
-            writeln!(out, "{up} of {} calls connected", scenario.pairs)?;
+        if up % (size.pairs / 10).max(1) == 0 {
+            writeln!(out, "{up} of {} calls connected", size.pairs)?;
         }
     }
     drop(connecting);
     sleep(SETTLE).await;
     let mut report = Report {
         connected: Times::default(),
-        idle_kib: each(before, memory(target)?, 2 * scenario.pairs),
+        idle_kib: each(before, memory(target)?, 2 * size.pairs),
         rounds: Vec::new(),
     };
     for caller in pairs.iter().flat_map(Pair::both) {
@@ -123,23 +131,16 @@ pub async fn run(scenario: &Call, out: &mut impl Write) -> Result<Report> {
         caller.play(true).await?;
     }
     sleep(WARM_UP).await;
-    for index in 1..=scenario.rounds {
-        let callers = || pairs.iter().flat_map(Pair::both);
-        let sent = || -> usize { callers().map(|c| played(&c.log).sent.len()).sum() };
-        let received = || -> u64 { callers().map(|c| c.seen().all_received()).sum() };
-        let used = || Ok((target.cpu()?, target.cpu_behind()?));
-        let round = round(scenario.seconds, || (sent(), received()), used).await?;
-        writeln!(
-            out,
-            "round {index} of {}: {} packets sent on",
-            scenario.rounds, round.received
-        )?;
-        report.rounds.push(round);
-    }
+    let callers = || pairs.iter().flat_map(Pair::both);
+    let sent = || -> usize { callers().map(|c| played(&c.log).sent.len()).sum() };
+    let received = || -> u64 { callers().map(|c| c.seen().all_received()).sum() };
+    let used = || Ok((target.cpu()?, target.cpu_behind()?));
+    let counts = || (sent(), received());
+    report.rounds = size.measure(counts, used, out).await?;
     for pair in pairs {
         pair.visitor.say(ClientMessage::End {}).await?;
     }
-    write_tables(scenario.pairs, &report, out)?;
+    write_tables(size.pairs, &report, out)?;
     Ok(report)
 }
 
@@ -195,9 +196,28 @@ async fn connect(pair: &mut Pair) -> Result<()> {
     Ok(())
 }
 
+impl Size {
+    /// Round after round.
+    pub(crate) async fn measure(
+        &self,
+        counts: impl Fn() -> (usize, u64),
+        cpu: impl Fn() -> Result<(Option<Duration>, Option<Duration>)>,
+        out: &mut impl Write,
+    ) -> Result<Vec<Round>> {
+        let mut rounds = Vec::new();
+        for index in 1..=self.rounds {
+            let round = round(self.seconds, &counts, &cpu).await?;
+            let (of, count) = (self.rounds, round.received);
+            writeln!(out, "round {index} of {of}: {count} packets sent on")?;
+            rounds.push(round);
+        }
+        Ok(rounds)
+    }
+}
+
 /// Counts for so many seconds what goes out and comes in, and what the servers use of the
 /// processor: they themselves, and those behind them.
-pub async fn round(
+async fn round(
     seconds: u64,
     counts: impl Fn() -> (usize, u64),
     cpu: impl Fn() -> Result<(Option<Duration>, Option<Duration>)>,

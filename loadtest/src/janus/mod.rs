@@ -24,7 +24,7 @@ use tokio::time::{Instant, interval, sleep, sleep_until, timeout};
 use self::line::{Jsep, Line};
 use crate::call::peer::{News, Peer};
 use crate::call::player::{Log, Player, played};
-use crate::call::{self, CONNECTING, KINDS, Report, SETTLE, WARM_UP};
+use crate::call::{self, CONNECTING, KINDS, Report, SETTLE, Size, WARM_UP};
 use crate::meter::{Times, cpu, memory_kib};
 
 /// How long a connection may take.
@@ -58,20 +58,14 @@ pub struct Janus {
     /// The folder that Janus records to; nothing is recorded if it is not given
     #[arg(long, value_name = "FOLDER")]
     pub recordings: Option<String>,
-    /// Calls, each a room of two
-    #[arg(long, default_value_t = 5)]
-    pub pairs: usize,
-    /// Measured rounds; the calls stay
-    #[arg(long, default_value_t = 3)]
-    pub rounds: usize,
-    /// Seconds of each round
-    #[arg(long, default_value_t = 8)]
-    pub seconds: u64,
+    /// How many, and how long
+    #[command(flatten)]
+    pub size: Size,
 }
 
 /// Runs the scenario; progress and tables go to `out`.
 pub async fn run(scenario: &Janus, out: &mut impl Write) -> Result<Report> {
-    let rooms = stream::iter(0..scenario.pairs).then(|_| open(scenario));
+    let rooms = stream::iter(0..scenario.size.pairs).then(|_| open(scenario));
     let rooms: Vec<[Person; 2]> = rooms.try_collect().await?;
     sleep(SETTLE).await;
     let before = memory_kib(&scenario.pids)?;
@@ -98,20 +92,15 @@ pub async fn run(scenario: &Janus, out: &mut impl Write) -> Result<Report> {
     };
     play.send(true)?;
     sleep(WARM_UP).await;
-    for index in 1..=scenario.rounds {
-        let sent = || -> usize { logs.iter().map(|log| played(log).sent.len()).sum() };
-        let counts = || (sent(), received.load(Ordering::Relaxed));
-        let used = || Ok((Some(cpu(&scenario.pids)?), None));
-        let round = call::round(scenario.seconds, counts, used).await?;
-        let (rounds, count) = (scenario.rounds, round.received);
-        writeln!(out, "round {index} of {rounds}: {count} packets sent on")?;
-        report.rounds.push(round);
-    }
+    let sent = || -> usize { logs.iter().map(|log| played(log).sent.len()).sum() };
+    let counts = || (sent(), received.load(Ordering::Relaxed));
+    let used = || Ok((Some(cpu(&scenario.pids)?), None));
+    report.rounds = scenario.size.measure(counts, used, out).await?;
     if let Some(ended) = tasks.try_join_next() {
         ended??;
         bail!("a participant ended early");
     }
-    call::write_tables(scenario.pairs, &report, out)?;
+    call::write_tables(scenario.size.pairs, &report, out)?;
     Ok(report)
 }
 

@@ -11,7 +11,7 @@ use proto::RecordingId;
 use super::names::Names;
 use super::page::{Frame, Here, render};
 use super::query::Query;
-use super::sessions::{Row, rows_of};
+use super::recordings::{Row, rows_of};
 use super::shown::count;
 use super::signed::Signed;
 use super::trouble::{Trouble, sentence};

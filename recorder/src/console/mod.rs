@@ -4,6 +4,7 @@
 //! A page is one file: what it reads, what it shows, its forms. `Trouble` is what a page says
 //! when it cannot be shown.
 
+mod agreed;
 pub mod allowance;
 mod caller;
 mod case;
@@ -20,8 +21,8 @@ mod play;
 mod query;
 mod recorded;
 mod recording;
+mod recordings;
 mod sentence;
-mod sessions;
 mod shown;
 mod sign_in;
 mod signed;
@@ -53,7 +54,7 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; img-src data:; form-
 /// All pages of the console.
 pub fn router(recorder: Arc<Recorder>) -> Router {
     let pages = Router::new()
-        .route("/", get(sessions::show))
+        .route("/", get(recordings::show))
         .route("/sign-in", get(sign_in::show).post(sign_in::submit))
         .route("/sign-out", post(sign_in::out))
         .route("/recordings/{id}", get(recording::show))

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use proto::event::Role;
 use proto::{SiteId, StaffId};
 use store::{Site, Staff, Tenant};
 
@@ -32,6 +33,15 @@ impl Names {
             .get(&id)
             .cloned()
             .unwrap_or_else(|| format!("somebody who is gone ({})", short(id)))
+    }
+
+    /// Somebody who took part: a visitor's name is under the seal.
+    pub(super) fn person(&self, role: Role, staff: Option<StaffId>) -> String {
+        match (role, staff) {
+            (Role::Visitor, _) => "The visitor".to_owned(),
+            (Role::Agent, Some(staff)) => self.staff(staff),
+            (Role::Agent, None) => "An agent".to_owned(),
+        }
     }
 
     pub(super) fn site(&self, id: SiteId) -> String {

@@ -9,7 +9,7 @@ use super::trouble::Trouble;
 /// Where in the console a page is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Here {
-    Sessions,
+    Recordings,
     Cases,
     Log,
     Keys,
@@ -35,7 +35,7 @@ impl Frame {
     pub(super) fn places(&self) -> [(&'static str, &'static str, bool); 4] {
         let at = |here| self.here == here;
         [
-            ("/", "Sessions", at(Here::Sessions)),
+            ("/", "Recordings", at(Here::Recordings)),
             ("/cases", "Cases", at(Here::Cases)),
             ("/log", "Log", at(Here::Log)),
             ("/keys", "Keys and officers", at(Here::Keys)),

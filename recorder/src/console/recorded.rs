@@ -1,7 +1,6 @@
 //! What a recording holds of whom, and what is missing of it and why, as its manifest says.
 
 use proto::Millis;
-use proto::event::Role;
 use seal::manifest::{Gap, Manifest, Participant, Track};
 
 use super::names::Names;
@@ -74,12 +73,10 @@ impl Recorded {
 }
 
 fn who(person: Option<&Participant>, names: &Names) -> String {
-    match person.map(|person| (person.role, person.staff)) {
-        Some((Role::Visitor, _)) => "The visitor".to_owned(),
-        Some((Role::Agent, Some(staff))) => names.staff(staff),
-        Some((Role::Agent, None)) => "An agent".to_owned(),
-        None => "Nobody who was there".to_owned(),
-    }
+    person.map_or_else(
+        || "Nobody who was there".to_owned(),
+        |person| names.person(person.role, person.staff),
+    )
 }
 
 fn what(track: &Track) -> String {

@@ -10,12 +10,13 @@ use proto::event::Role;
 use proto::{CaseId, Hash32, KeyId, RecordingId};
 use store::LogEntry;
 
+use super::agreed::{self, Agreed};
 use super::names::Names;
 use super::page::{Frame, Here, render};
 use super::query::Query;
 use super::recorded::Recorded;
+use super::recordings::Row;
 use super::sentence::Shown;
-use super::sessions::{Row, spoken};
 use super::shown::{When, count, grouped};
 use super::signed::Signed;
 use super::trouble::{Trouble, sentence};
@@ -38,6 +39,7 @@ struct Page {
     sealed_parts: String,
     ended: Option<When>,
     people: Vec<Person>,
+    agreed: Vec<Agreed>,
     /// What its manifest says; why it is not believed; `None` while there is none.
     recorded: Option<Result<Recorded, String>>,
     cases: Vec<(CaseId, String, &'static str)>,
@@ -55,7 +57,6 @@ struct Person {
     name: String,
     joined: When,
     left: Option<When>,
-    agreed: String,
     choice: &'static str,
 }
 
@@ -83,19 +84,14 @@ pub(super) async fn show(
                 .collect(),
         })
     };
-    let people = tenant
-        .participants_of(recording.session)
-        .await?
+    let people = tenant.participants_of(recording.session).await?;
+    let agreed = agreed::of(tenant, &recording, &people, &names, now).await?;
+    let people = people
         .into_iter()
         .map(|person| Person {
-            name: match (person.role, person.staff) {
-                (Role::Agent, Some(staff)) => names.staff(staff),
-                (Role::Agent, None) => "An agent".to_owned(),
-                (Role::Visitor, _) => "The visitor".to_owned(),
-            },
+            name: names.person(person.role, person.staff),
             joined: When::new(person.joined, now),
             left: person.left.map(|left| When::new(left, now)),
-            agreed: spoken(&person.consent.modalities),
             choice: match (person.consent.choice, person.role) {
                 (RecordingChoice::Refused, _) => "refused to be recorded",
                 (RecordingChoice::Acknowledged, Role::Agent) => {
@@ -133,7 +129,7 @@ pub(super) async fn show(
         .await?
         .map(|row| row.key.quarter);
     render(&Page {
-        frame: Frame::new(&signed, Here::Sessions),
+        frame: Frame::new(&signed, Here::Recordings),
         row: Row::of(tenant, &names, &recording, now).await?,
         node: recording.node.to_string(),
         notice: grouped(&recording.notice),
@@ -146,6 +142,7 @@ pub(super) async fn show(
         ),
         ended: recording.ended.map(|ended| When::new(ended, now)),
         people,
+        agreed,
         recorded: held,
         cases,
         entries,

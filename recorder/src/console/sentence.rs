@@ -66,7 +66,7 @@ fn about(what: &What) -> Option<(&'static str, String)> {
     }
     match what {
         What::RecordingKept { recording, .. } => {
-            Some(("Session", format!("/recordings/{recording}")))
+            Some(("Recording", format!("/recordings/{recording}")))
         }
         What::OfficerAdded { .. }
         | What::SealingKeyInstalled { .. }
@@ -177,7 +177,7 @@ fn of(what: &What, names: &Names) -> String {
         }
         What::RecordingRefused { recording, reason } => {
             format!(
-                "Recording {} was put aside and not kept: {reason}.",
+                "Recording {} was set aside and not kept: {reason}.",
                 short(recording)
             )
         }

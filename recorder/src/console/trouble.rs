@@ -75,7 +75,7 @@ impl IntoResponse for Trouble {
                 "There is nothing here",
                 "What this address names is not there, or is not yours; the two are not told apart.".to_owned(),
                 "Nothing was changed.",
-                "Begin again from the sessions or the cases.",
+                "Begin again from the recordings or the cases.",
             ),
             Self::Form(why) => (
                 StatusCode::UNPROCESSABLE_ENTITY,
@@ -94,8 +94,8 @@ impl IntoResponse for Trouble {
                         StatusCode::CONFLICT,
                         "This was refused",
                         sentence(&error.to_string()),
-                        "Nothing was opened. What stands in the log stays there.",
-                        "Go back, mend what is named here, and try again.",
+                        "Nothing was opened. What is in the log stays there.",
+                        "Go back, put right what is named here, and try again.",
                     )
                 } else {
                     tracing::error!(error = %error, "a console page failed");
@@ -103,7 +103,7 @@ impl IntoResponse for Trouble {
                         StatusCode::INTERNAL_SERVER_ERROR,
                         "Something went wrong on our side",
                         "The recorder could not finish this; its own log says why.".to_owned(),
-                        "Nothing was destroyed. What stands in the log stays there.",
+                        "Nothing was destroyed. What is in the log stays there.",
                         "Try again in a minute. If it happens again, tell your operator the time.",
                     )
                 }

@@ -246,7 +246,7 @@ async fn a_search_finds_by_site_agent_session_and_day_and_says_what_it_cannot_re
     ] {
         let seen = ines.get(miss).await;
         assert!(
-            !seen.text.contains(&row) && seen.text.contains("No recorded session fits"),
+            !seen.text.contains(&row) && seen.text.contains("No recording fits"),
             "{miss}"
         );
     }

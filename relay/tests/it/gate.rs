@@ -13,7 +13,7 @@ use crate::world::agent::notice_view;
 use crate::world::http::{get, post, send};
 use crate::world::visitor::{agree, arrive, arrive_with, request};
 use crate::world::wire::Socket;
-use crate::world::{DESK, SHOP, WIDE, WIDGET, World, rng, signing_key, x25519};
+use crate::world::{DESK, SHOP, WIDE, WIDGET, World, publish, rng, signing_key, x25519};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_gate_shows_the_notice_that_its_hash_names() {
@@ -147,11 +147,7 @@ async fn a_new_notice_must_be_read_before_anything_else() {
         .await
         .unwrap();
     let new = crate::world::notice("2", RecordingMode::Required);
-    let bytes = serde_json::to_vec(&new).unwrap();
-    tenant
-        .publish_notice(client.site, &bytes, Millis(1_000))
-        .await
-        .unwrap();
+    publish(&tenant, client.site, &new, Millis(1_000)).await;
     let refused = agree(relay.port, client.site, &old).await;
     assert_eq!(refused.refusal(), ErrorCode::NoticeOutdated);
     assert_ne!(notice_view(relay.port, client).await.notice, client.notice);

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use proto::call::CallEvent;
-use proto::consent::{ConsentResponse, Receipt, RecordingChoice};
+use proto::consent::{ConsentRequest, Receipt};
 use proto::notice::{Modality, RecordingMode};
-use proto::wire::{ClientMessage, Hello, ServerMessage};
+use proto::wire::{ClientMessage, ServerMessage};
 use proto::{ErrorCode, Millis, ParticipantId, PublicKey};
 use relay::app;
 use relay::clock::Clock;
@@ -17,10 +17,8 @@ use tempfile::TempDir;
 
 use crate::desk::session;
 use crate::world::agent::{notice_view, sign_in};
-use crate::world::browser::x25519_pair;
-use crate::world::visitor::{Person, agree, arrive, request};
-use crate::world::wire::Socket;
-use crate::world::{Relay, WIDGET, World, notice};
+use crate::world::visitor::{Person, arrive, arrive_asking};
+use crate::world::{Relay, World, notice, publish};
 
 const CHAT_AND_SOUND: [Modality; 2] = [Modality::Chat, Modality::Audio];
 
@@ -33,28 +31,25 @@ async fn world() -> World {
     }
     let store = world.store().await;
     let tenant = store.tenant(world.client().tenant).await.unwrap();
-    let bytes = serde_json::to_vec(&spoken).unwrap();
-    let published = tenant.publish_notice(world.client().site, &bytes, Millis(0));
-    world.clients[0].notice = published.await.unwrap();
+    let published = publish(&tenant, world.client().site, &spoken, Millis(0));
+    world.clients[0].notice = published.await;
     store.close().await;
     world
 }
 
 /// A visitor who agrees to sound too, and joins.
 async fn arrive_speaking(world: &World, relay: &Relay) -> Person {
-    let (private, public) = x25519_pair();
-    let client = world.client();
-    let mut request = request(client, public);
-    request.modalities = CHAT_AND_SOUND.to_vec();
-    request.recording = RecordingChoice::Acknowledged;
-    let consent: ConsentResponse = agree(relay.port, client.site, &request).await.json();
-    let hello = Hello::Join {
-        site: client.site,
-        token: consent.join,
-        name: None,
-    };
-    let socket = Socket::open(relay.port, WIDGET, "").await;
-    Person::enter(socket, &hello, client.site, private, WIDGET, "").await
+    let speaking = |request: &mut ConsentRequest| request.modalities = CHAT_AND_SOUND.to_vec();
+    arrive_asking(relay.port, world.client(), None, speaking).await
+}
+
+/// The two of them, and from here on no change of consent can be written.
+async fn meet(world: &World, relay: &Relay) -> [Person; 2] {
+    let visitor = arrive_speaking(world, relay).await;
+    let mia = sign_in(relay.port, world.client(), "mia").await;
+    let agent = mia.accept(session(&visitor)).await;
+    break_rows(world).await;
+    [visitor, agent]
 }
 
 fn folder_of(world: &World) -> PathBuf {
@@ -133,10 +128,7 @@ fn image(world: &World) -> TempDir {
 async fn a_withdrawal_whose_row_was_not_written_when_the_relay_died_holds_after_the_restart() {
     let mut world = world().await;
     let relay = world.start().await;
-    let mut visitor = arrive_speaking(&world, &relay).await;
-    let mia = sign_in(relay.port, world.client(), "mia").await;
-    let mut agent = mia.accept(session(&visitor)).await;
-    break_rows(&world).await;
+    let [mut visitor, mut agent] = meet(&world, &relay).await;
     visitor.socket.send(&withdraw()).await;
     hears_of_it(&mut agent).await;
 
@@ -177,10 +169,7 @@ async fn a_withdrawal_whose_row_was_not_written_when_the_relay_died_holds_after_
 async fn a_withdrawal_is_written_although_the_session_has_ended_and_the_relay_stops() {
     let world = world().await;
     let relay = world.start().await;
-    let mut visitor = arrive_speaking(&world, &relay).await;
-    let mia = sign_in(relay.port, world.client(), "mia").await;
-    let mut agent = mia.accept(session(&visitor)).await;
-    break_rows(&world).await;
+    let [mut visitor, mut agent] = meet(&world, &relay).await;
     visitor.socket.send(&withdraw()).await;
     hears_of_it(&mut agent).await;
     agent.socket.send(&ClientMessage::End {}).await;

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 
 use super::marks::Mark;
 use super::{AGENT, VISITOR};
-use crate::call::notice;
+use crate::call::{connect, notice};
 use crate::session::client;
 
 const BOTH: [Modality; 2] = [Modality::Audio, Modality::Video];
@@ -27,16 +27,9 @@ pub(super) async fn call(
     let notice = notice(house, client(house, "alpine")?).await?;
     let mut visitor = Caller::from(visitor, &BOTH, Log::default(), VISITOR)?;
     let mut agent = Caller::from(agent, &BOTH, Log::default(), AGENT)?;
-    visitor.agree(&BOTH, notice).await?;
-    agent.agree(&BOTH, notice).await?;
-    visitor.call(false).await?;
-    agent.until("the ring", |seen| seen.call.is_some()).await?;
-    agent.call(false).await?;
-    for caller in [&mut visitor, &mut agent] {
-        let up = caller.until("a connection", |seen| !seen.connected.is_empty());
-        up.await?;
-        caller.play(true).await?;
-    }
+    connect([&mut visitor, &mut agent], &BOTH, notice).await?;
+    visitor.play(true).await?;
+    agent.play(true).await?;
     for caller in [&mut visitor, &mut agent] {
         let heard = caller.until("the other", |seen| seen.all_received() > 50);
         heard.await?;

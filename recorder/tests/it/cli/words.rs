@@ -251,7 +251,7 @@ async fn people_and_recordings_go_by_the_names_that_one_knows_them_by() {
             "visitor  Blue Heron  joined",
             "agent    Mia  joined",
             "agent    Mia  good morning",
-            "agent    Mia  handed the session on",
+            "agent    Mia  handed the conversation on",
             "agent    Mia  left after handing over",
             "agent    Mia  left",
             "visitor  Blue Heron  ended the session",

@@ -1,6 +1,8 @@
-//! What the page of a recording says of its sources and of what is missing, while it stays sealed.
+//! What the page of a recording says of what was agreed to, of its sources and of what is missing,
+//! while it stays sealed.
 
 use proto::Millis;
+use proto::notice::Modality;
 use seal::manifest::{Cause, Gap};
 
 use super::Visit;
@@ -147,4 +149,56 @@ async fn many_gaps_are_folded_away_and_an_altered_manifest_is_not_believed() {
         "{shown}"
     );
     assert!(!shown.contains("What was not recorded"));
+}
+
+#[tokio::test]
+async fn a_recording_says_who_agreed_to_what_and_withdrew_it_and_how_far_into_the_conversation() {
+    let mut house = House::new().await;
+    let mut talk = house.begin().await;
+    talk.say(&house, "I call you").await;
+    let [visitor, agent] = talk.people;
+    let (sound, picture) = (Modality::Audio, Modality::Video);
+    for (after, who, what, given) in [
+        (60, visitor, sound, true),
+        (62, agent, sound, true),
+        (90, visitor, picture, true),
+        (95, visitor, picture, false),
+        (100, visitor, picture, true),
+        (130, visitor, Modality::Chat, false),
+    ] {
+        let at = Millis(talk.started.0 + after * 1_000);
+        let changed = house.tenant.change_consent(who, what, given, at).await;
+        changed.unwrap();
+    }
+    talk.end(&house).await;
+    house.intake().await;
+    let router = Visit::of(&house).await.router;
+    let mut ines = Visit::signed_in(&router, "ines").await;
+    let page = format!("/recordings/{}", talk.recording);
+    let shown = ines.get(&page).await.text;
+    let agreed = rows(between(
+        &shown,
+        "aria-label=\"What they agreed to\"",
+        "</table>",
+    ));
+    let into = |cell: &str| {
+        let (at, into) = cell.split_at_checked(21).unwrap_or(("", cell));
+        assert!(at.is_empty() || at.ends_with(char::is_numeric), "{cell}");
+        into.trim().to_owned()
+    };
+    let agreed: Vec<[String; 4]> = agreed
+        .iter()
+        .map(|row| [row[0].clone(), row[1].clone(), into(&row[2]), into(&row[3])])
+        .collect();
+    assert_eq!(
+        agreed,
+        [
+            ["The visitor", "Chat", "at the start", "2 min 10 s in"],
+            ["The visitor", "Audio", "1 min 0 s in", "not withdrawn"],
+            ["The visitor", "Video", "1 min 30 s in", "1 min 35 s in"],
+            ["The visitor", "Video", "1 min 40 s in", "not withdrawn"],
+            ["Mia", "Chat", "at the start", "not withdrawn"],
+            ["Mia", "Audio", "1 min 2 s in", "not withdrawn"],
+        ]
+    );
 }

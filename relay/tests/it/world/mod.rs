@@ -164,11 +164,7 @@ impl World {
             })
             .await
             .unwrap();
-        let bytes = serde_json::to_vec(&notice("1", mode)).unwrap();
-        let hash = tenant
-            .publish_notice(site, &bytes, Millis(0))
-            .await
-            .unwrap();
+        let hash = publish(&tenant, site, &notice("1", mode), Millis(0)).await;
         put_sealing_key(&tenant, signer).await;
         let mut agents = Vec::new();
         for name in ["mia", "ben"] {
@@ -245,6 +241,12 @@ impl Relay {
 
 pub(crate) fn x25519() -> PublicKey {
     browser::x25519_pair().1
+}
+
+/// Publishes a notice on a site; its hash.
+pub(crate) async fn publish(tenant: &Tenant, site: SiteId, notice: &Notice, at: Millis) -> Hash32 {
+    let bytes = serde_json::to_vec(notice).unwrap();
+    tenant.publish_notice(site, &bytes, at).await.unwrap()
 }
 
 pub(crate) async fn put_sealing_key(tenant: &Tenant, root: &SigningKey) {

@@ -58,9 +58,19 @@ pub(crate) async fn arrive_with(
     name: Option<&str>,
     recording: RecordingChoice,
 ) -> Person {
+    arrive_asking(port, client, name, |request| request.recording = recording).await
+}
+
+/// Agrees to something else than chat that is recorded, and joins.
+pub(crate) async fn arrive_asking(
+    port: u16,
+    client: &Client,
+    name: Option<&str>,
+    change: impl FnOnce(&mut ConsentRequest),
+) -> Person {
     let (private, public) = x25519_pair();
     let mut request = request(client, public);
-    request.recording = recording;
+    change(&mut request);
     let consent: ConsentResponse = agree(port, client.site, &request).await.json();
     let hello = Hello::Join {
         site: client.site,

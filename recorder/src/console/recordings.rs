@@ -1,4 +1,4 @@
-//! Sessions by their metadata: nothing is opened here.
+//! Recordings by their metadata: nothing is opened here.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ const PAGE: u32 = 50;
 const DAY: i64 = 86_400_000;
 
 #[derive(Template)]
-#[template(path = "console/sessions.html")]
+#[template(path = "console/recordings.html")]
 struct Page {
     frame: Frame,
     form: FilterForm,
@@ -54,8 +54,8 @@ struct Choice {
 /// A recording as a table shows it.
 pub(super) struct Row {
     pub(super) id: RecordingId,
+    pub(super) short: String,
     pub(super) session: String,
-    pub(super) session_short: String,
     pub(super) started: When,
     pub(super) length: String,
     pub(super) site: String,
@@ -85,7 +85,7 @@ pub(super) async fn show(
     };
     let asked = query.address_without("/", "after");
     render(&Page {
-        frame: Frame::new(&signed, Here::Sessions),
+        frame: Frame::new(&signed, Here::Recordings),
         form: FilterForm::of(&query, &names),
         told,
         filtered: query.has_more_than(&["after"]),
@@ -187,10 +187,10 @@ impl Row {
         Ok(Self {
             id: recording.id,
             session: recording.session.to_string(),
-            session_short: short(recording.session),
+            short: short(recording.id),
             started: When::new(recording.started, now),
             length: recording.ended.map_or_else(
-                || "runs".to_owned(),
+                || "still going on".to_owned(),
                 |ended| span(ended.0 - recording.started.0),
             ),
             site: names.site(recording.site),
