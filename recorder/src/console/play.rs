@@ -189,7 +189,8 @@ fn marks(media: &Rendition) -> Vec<Mark> {
     let relative = |at: i64| at.saturating_sub(media.zero) / 1_000;
     let mark = |chapter: &Chapter| {
         let holds = |(place, file): (usize, &File)| {
-            file.chapters.contains(chapter).then(|| place.to_string())
+            let its = file.chapters.binary_search(chapter);
+            its.is_ok().then(|| place.to_string())
         };
         let screens: Vec<String> = people.iter().enumerate().filter_map(holds).collect();
         Mark {

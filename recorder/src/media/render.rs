@@ -13,7 +13,7 @@ use super::depacketize::{Frames, frames};
 use super::mux::{Chapter, Source, mux};
 use super::rope::Rope;
 use super::silence;
-use super::take::{Stream, Track};
+use super::take::Track;
 use super::timeline;
 use crate::clock::shown_exactly;
 use crate::terminal::count;
@@ -248,8 +248,7 @@ fn sources(
         .iter()
         .filter(|t| t.participant == participant)
         .collect();
-    let streams: Vec<&Stream> = own.iter().flat_map(|t| &t.streams).collect();
-    let mut times = timeline::times(&streams).into_iter();
+    let mut times = timeline::times(&own).into_iter();
     let mut found = Vec::new();
     for track in own {
         let name = format!("{} {}", person(manifest, participant), kind(track.modality));
@@ -377,7 +376,7 @@ fn chapters(
             text: format!("{name}: some of it never arrived"),
         }));
     }
-    chapters.sort_by(|a, b| (a.from, a.to, &a.text).cmp(&(b.from, b.to, &b.text)));
+    chapters.sort();
     chapters
 }
 

@@ -80,7 +80,7 @@ impl Sender {
     }
 
     /// NTP time of a moment.
-    fn ntp(self, at: i64) -> u64 {
+    pub(super) fn ntp(self, at: i64) -> u64 {
         let wall = BEGAN + at + at * self.wall / 1_000_000;
         let seconds = u64::try_from(wall / 1_000_000 + NTP_EPOCH).unwrap();
         let micros = u64::try_from(wall % 1_000_000).unwrap();

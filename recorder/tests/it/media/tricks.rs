@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use proto::notice::Modality::{Audio, Video};
-use seal::media::{Item, Packet};
+use seal::media::{Item, Packet, PauseCause, Report};
 
+use super::BEGAN;
 use super::made::{PICTURES, SOUND, Sender, film, of, shown};
 
 const SECOND: i64 = 1_000_000;
@@ -114,4 +115,46 @@ fn numbers_that_are_left_out_hide_no_picture_that_says_it_is_the_next() {
     let film = self::film(&[of(Video, items)]);
     let seen = shown(&film, "visitor.webm").remove(0);
     assert_eq!(seen.len(), 29 + 50, "{:?}", film.notes);
+}
+
+#[test]
+fn who_mutes_without_end_and_whose_clock_never_stands_is_opened_and_heard_to_the_end() {
+    let pauses = |sender: Sender| {
+        let sender = Sender {
+            every: 432_000,
+            reports: false,
+            ..sender
+        };
+        let (mut items, mut leap) = (Vec::new(), 0_u64);
+        for item in sender.sends(0, 12 * 3_600 * SECOND, 0) {
+            let Item::Rtp(packet) = item else {
+                items.push(item);
+                continue;
+            };
+            let (stream, arrival, time) = (packet.stream, packet.arrival, packet.time);
+            leap = (leap + 0x0765_4321) & 0x7_ffff_ffff;
+            items.push(Item::Rtp(packet));
+            items.push(Item::Report(Report {
+                stream,
+                arrival: arrival + 1,
+                ntp: sender.ntp(arrival - BEGAN) + leap,
+                time,
+            }));
+            items.push(Item::Pause {
+                at: arrival + 100_000,
+                cause: PauseCause::Muted,
+            });
+            items.push(Item::Resume {
+                at: arrival + 200_000,
+            });
+        }
+        items
+    };
+    let film = film(&[of(Audio, pauses(SOUND)), of(Video, pauses(PICTURES))]);
+    let tracks = shown(&film, "visitor.webm");
+    assert_eq!((tracks[0].len(), tracks[1].len()), (100_000, 100_000));
+    assert!(tracks.iter().flatten().all(|(number, at)| {
+        let late = at - i64::from(*number) * 432;
+        (-3_200..1_200).contains(&late)
+    }));
 }
