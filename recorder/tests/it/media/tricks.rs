@@ -118,6 +118,37 @@ fn numbers_that_are_left_out_hide_no_picture_that_says_it_is_the_next() {
 }
 
 #[test]
+fn padding_that_is_lost_hides_no_picture_that_says_it_is_the_next() {
+    // Behind every picture three packets of padding, of which the first, the second or both are lost.
+    for lost in [[1, 0], [2, 0], [1, 2]] {
+        let mut id = 0_u8;
+        let items = with(PICTURES.sends(0, 10 * SECOND, 0), |packet| {
+            id = (id + 1) & 0x7f;
+            let mut payload = vec![0x90, 0x80, id];
+            payload.extend(&packet.payload[1..]);
+            let seq = packet.seq * 4;
+            let picture = Packet {
+                seq,
+                payload: payload.into(),
+                ..packet
+            };
+            let padding = |place| Packet {
+                seq: seq + place,
+                marker: false,
+                payload: Bytes::new(),
+                ..picture.clone()
+            };
+            let came = (1..4).filter(|place| !lost.contains(place)).map(padding);
+            let came: Vec<_> = came.collect();
+            [vec![picture.clone()], came].concat()
+        });
+        let film = film(&[of(Video, items)]);
+        let seen = shown(&film, "visitor.webm").remove(0);
+        assert_eq!(seen.len(), 100, "{lost:?}: {:?}", film.notes);
+    }
+}
+
+#[test]
 fn who_mutes_without_end_and_whose_clock_never_stands_is_opened_and_heard_to_the_end() {
     let pauses = |sender: Sender| {
         let sender = Sender {
