@@ -133,14 +133,17 @@ pub fn render(manifest: &Manifest, tracks: &[Track]) -> Rendition {
 
 /// The same for a browser, with silence where sound pauses.
 pub fn render_to_play(manifest: &Manifest, tracks: &[Track]) -> Rendition {
+    // Both were rounded down to whole seconds.
+    let lasted = manifest.ended.0.saturating_sub(manifest.started.0);
+    let lasted = lasted.saturating_add(1_000).saturating_mul(1_000);
     put_together(manifest, tracks, |source| {
         if source.codec == Codec::Opus {
-            silence::fill(&mut source.frames);
+            silence::fill(&mut source.frames, lasted);
         }
     })
 }
 
-fn put_together(manifest: &Manifest, tracks: &[Track], prepare: fn(&mut Source)) -> Rendition {
+fn put_together(manifest: &Manifest, tracks: &[Track], prepare: impl Fn(&mut Source)) -> Rendition {
     let mut notes = Vec::new();
     let mut found = Vec::new();
     for participant in people(tracks) {

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use proto::notice::Modality::{Audio, Video};
 use seal::media::{Item, Packet, PauseCause, Report};
 
-use super::BEGAN;
-use super::made::{PICTURES, SOUND, Sender, film, of, shown};
+use super::made::{PICTURES, SOUND, Sender, blocks, film, film_to_play, of, shown};
+use super::{BEGAN, bytes};
 
 const SECOND: i64 = 1_000_000;
 
@@ -146,6 +146,20 @@ fn padding_that_is_lost_hides_no_picture_that_says_it_is_the_next() {
         let seen = shown(&film, "visitor.webm").remove(0);
         assert_eq!(seen.len(), 100, "{lost:?}: {:?}", film.notes);
     }
+}
+
+#[test]
+fn packets_days_apart_in_a_short_recording_make_no_days_of_silence() {
+    let day = 86_400 * SECOND;
+    let mut items = SOUND.sends(0, SECOND, 0);
+    let later = Sender {
+        seq: SOUND.seq + 100,
+        ..SOUND
+    };
+    items.extend(later.sends(2 * day, 2 * day + SECOND, 0));
+    let film = film_to_play(&[of(Audio, items)]);
+    let blocks = blocks(&bytes(&film, "visitor.webm")).len();
+    assert!(blocks < 100_000, "{blocks}");
 }
 
 #[test]
