@@ -40,6 +40,8 @@ struct Page {
     case: CaseId,
     reference: String,
     recording: RecordingId,
+    /// Which opening it shows.
+    opening: String,
     until: When,
     /// Milliseconds.
     length: i64,
@@ -86,6 +88,11 @@ struct Said {
 #[derive(Deserialize)]
 pub(super) struct Wanted {
     recording: RecordingId,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Left {
+    opening: String,
 }
 
 pub(super) async fn open(
@@ -148,6 +155,7 @@ pub(super) async fn show(
         case: opened.case.id,
         reference: opened.case.reference.clone(),
         recording: opened.manifest.recording,
+        opening: opened.opening.clone(),
         until: When::new(until, now),
         length,
         begins: When::new(proto::Millis(media.zero / 1_000), now).in_words(),
@@ -170,13 +178,17 @@ pub(super) async fn show(
     Ok(page)
 }
 
-/// The page is left, or closed: what it played is forgotten.
+/// The page is left, or closed: what it played is forgotten. An older page's word does not count for
+/// what was opened since.
 pub(super) async fn leave(
     State(recorder): State<Arc<Recorder>>,
     signed: Signed,
     Path((case, recording)): Path<(String, String)>,
+    Form(Left { opening }): Form<Left>,
 ) -> Result<StatusCode, Trouble> {
-    let play = playing(&recorder, &signed, &case, &recording)?.ok_or(Trouble::NotFound)?;
+    let play = playing(&recorder, &signed, &case, &recording)?;
+    let play = play.filter(|play| play.opened.opening == opening);
+    let play = play.ok_or(Trouble::NotFound)?;
     recorder.playing.left(&play);
     Ok(StatusCode::NO_CONTENT)
 }
