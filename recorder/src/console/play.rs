@@ -138,6 +138,9 @@ pub(super) async fn show(
         own.ok_or(Trouble::NotFound)?;
         return Ok(Redirect::to(&format!("/cases/{case}#handed-out")).into_response());
     };
+    if method == Method::HEAD {
+        return Ok(StatusCode::OK.into_response());
+    }
     let opened = &play.opened;
     let media = &opened.media;
     let now = recorder.now();
@@ -168,9 +171,7 @@ pub(super) async fn show(
         notes: media.notes.clone(),
         damage: opened.damage.iter().map(ToString::to_string).collect(),
     })?;
-    if method == Method::GET {
-        play.shown();
-    }
+    play.shown();
     page.headers_mut().insert(
         header::CONTENT_SECURITY_POLICY,
         HeaderValue::from_static(POLICY),
