@@ -23,8 +23,9 @@ use crate::log::What;
 use crate::media::mux::Chapter;
 use crate::media::{File, Rendition};
 use crate::playing::Play;
+use crate::retrieval::{self, Purpose};
 use crate::transcript::{self, Row};
-use crate::{Recorder, cases, retrieval};
+use crate::{Recorder, cases};
 
 /// Handed to the browser at once.
 const PIECE: u64 = 256 << 10;
@@ -103,7 +104,7 @@ pub(super) async fn open(
 ) -> Result<Response, Trouble> {
     let id: CaseId = id.parse().map_err(|_| Trouble::NotFound)?;
     let tenant = &signed.tenant;
-    let opened = match retrieval::open(&recorder, tenant, id, recording, "play").await {
+    let opened = match retrieval::open(&recorder, tenant, id, recording, Purpose::Play).await {
         Ok(opened) => opened,
         Err(error) => return refused(&recorder, &signed, id, Step::HandOut, error).await,
     };
