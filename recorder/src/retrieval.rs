@@ -66,13 +66,43 @@ pub struct Opened {
     pub damage: Vec<Finding>,
 }
 
-/// Opens a recording under a case. `purpose` is for the log: `export`, `open`, or `play`, in a browser.
+/// What a recording is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To be handed out.
+    Export,
+    /// To be read on the command line.
+    Open,
+    /// To be heard and seen in a browser.
+    Play,
+}
+
+impl Purpose {
+    /// What the log calls it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Export => "export",
+            Self::Open => "open",
+            Self::Play => "play",
+        }
+    }
+
+    /// A browser wants silence where sound pauses; evidence holds what came.
+    fn renderer(self) -> fn(&Manifest, &[media::Track]) -> Rendition {
+        match self {
+            Self::Export | Self::Open => media::render,
+            Self::Play => media::render_to_play,
+        }
+    }
+}
+
+/// Opens a recording under a case.
 pub async fn open(
     recorder: &Recorder,
     tenant: &Tenant,
     case: CaseId,
     recording: RecordingId,
-    purpose: &str,
+    purpose: Purpose,
 ) -> Result<Opened> {
     // The case is good, and covers this recording.
     let case = cases::valid(recorder, tenant, case).await?;
@@ -139,7 +169,7 @@ pub async fn open(
         case: case.id,
         recording,
         officers: &officers,
-        purpose,
+        purpose: purpose.word(),
     };
     let announced = recorder
         .log
@@ -151,7 +181,7 @@ pub async fn open(
         source: &source,
         manifest: &manifest,
         placement: &placement,
-        render: renderer(purpose),
+        render: purpose.renderer(),
     };
     let opened = open_tracks(recorder, tenant, &announced, &sealed, &held).await;
     match opened {
@@ -181,15 +211,6 @@ pub async fn open(
             failed(recorder, tenant, case.id, recording, &opening, &error).await?;
             Err(error)
         }
-    }
-}
-
-/// A browser wants silence where sound pauses; evidence holds what came.
-fn renderer(purpose: &str) -> fn(&Manifest, &[media::Track]) -> Rendition {
-    if purpose == "play" {
-        media::render_to_play
-    } else {
-        media::render
     }
 }
 

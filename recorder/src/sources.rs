@@ -7,7 +7,6 @@ use store::{Recording, Tenant};
 
 use crate::Recorder;
 use crate::clock::span;
-use crate::error::Result;
 use crate::inspect::{Finding, Source as Place, Trust, statement};
 use crate::media::render::why;
 use crate::vault::MANIFEST;
@@ -72,27 +71,29 @@ fn missing(manifest: &Manifest, track: &Track) -> Vec<(Cause, i64)> {
     counted.map(|(cause, ms, _)| (cause, ms)).collect()
 }
 
-/// The manifest of a recording in the vault, or why it is not to be believed; `None` while there is
-/// none yet.
+/// The manifest of a recording in the vault, or why it is not to be believed or read; `None` while
+/// there is none yet.
 pub async fn manifest(
     recorder: &Recorder,
     tenant: &Tenant,
     recording: &Recording,
     trust: &Trust,
-) -> Result<Option<Result<Manifest, Finding>>> {
-    if recording.manifest.is_none() {
-        return Ok(None);
-    }
+) -> Option<Result<Manifest, Finding>> {
+    recording.manifest?;
     let vault = Place::Vault {
         vault: &recorder.vault,
         tenant: tenant.id(),
         recording: recording.id,
     };
-    let found = vault.envelope::<Manifest>(MANIFEST).await?;
-    Ok(Some(found.and_then(|(envelope, manifest)| {
+    let found = vault.envelope::<Manifest>(MANIFEST).await;
+    let found = found.unwrap_or_else(|error| {
+        tracing::error!(error = %error, "a manifest was not read");
+        Err(Finding::file(MANIFEST, "cannot be read: the vault failed"))
+    });
+    Some(found.and_then(|(envelope, manifest)| {
         let wrong = statement::unbelievable(&envelope, &manifest, tenant.id(), recording.id, trust);
         wrong.map_or(Ok(manifest), |wrong| Err(Finding::manifest(wrong)))
-    })))
+    }))
 }
 
 #[cfg(test)]

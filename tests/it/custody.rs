@@ -11,7 +11,8 @@ use recorder::clock::Clock;
 use recorder::config::Config;
 use recorder::keys::shares::{Share, combine};
 use recorder::keys::{Passphrase, PrivateKey};
-use recorder::{Error, Recorder, cases, custody, retrieval};
+use recorder::retrieval::{self, Purpose};
+use recorder::{Error, Recorder, cases, custody};
 use store::Tenant;
 use testkit::house::House;
 
@@ -43,7 +44,7 @@ async fn every_file_and_one_officer_open_nothing_and_two_officers_open() -> Resu
         forged.is_err(),
         "one officer's passphrase opens the other's key"
     );
-    let refused = retrieval::open(&thief, &tenant, case, recording, "open").await;
+    let refused = retrieval::open(&thief, &tenant, case, recording, Purpose::Open).await;
     ensure!(
         matches!(
             refused,
@@ -92,7 +93,7 @@ async fn every_file_and_one_officer_open_nothing_and_two_officers_open() -> Resu
         "the search finds nothing"
     );
     approve(&thief, &tenant, case, second, second).await?;
-    let opened = retrieval::open(&thief, &tenant, case, recording, "open").await?;
+    let opened = retrieval::open(&thief, &tenant, case, recording, Purpose::Open).await?;
     ensure!(
         opened.lines.iter().any(|line| matches!(
             &line.event,

@@ -49,7 +49,8 @@ impl Officer {
                 format!("passphrase={}", passphrase.context("officers have one")?)
             }
             "/cases/{id}/bundle" | "/cases/{id}/play" => format!("recording={recording}"),
-            "/cases/{id}/play/{recording}" | "/cases/{id}/close" | "/sign-out" => String::new(),
+            "/cases/{id}/play/{recording}" => "opening=another".to_owned(),
+            "/cases/{id}/close" | "/sign-out" => String::new(),
             new => bail!("the form {new} is new: say here what is filled in"),
         })
     }

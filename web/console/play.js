@@ -6,7 +6,8 @@ const stage = page.querySelector('.stage');
 if (stage) run();
 
 // What is left is forgotten at once: by the recorder, and here, should the browser bring the page back.
-addEventListener('pagehide', () => navigator.sendBeacon(location.pathname));
+const left = new URLSearchParams({ opening: page.dataset.opening });
+addEventListener('pagehide', () => navigator.sendBeacon(location.pathname, left), { once: true });
 addEventListener('pageshow', (event) => { if (event.persisted) location.reload(); });
 
 // Shares are locked again, cases are closed, officers sign out.

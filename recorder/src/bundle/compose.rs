@@ -20,7 +20,7 @@ use crate::log::checkpoint::origin;
 use crate::log::note::NoteVerifier;
 use crate::log::{self, What};
 use crate::media::Rope;
-use crate::retrieval::{self, Opened};
+use crate::retrieval::{self, Opened, Purpose};
 use crate::terminal::escape;
 use crate::transcript::{self, Heading};
 use crate::vault::{MANIFEST, PLACEMENT};
@@ -52,7 +52,7 @@ pub async fn export(
     recording: RecordingId,
     to: mpsc::Sender<Bytes>,
 ) -> Result<Exported> {
-    let opened = retrieval::open(recorder, tenant, case, recording, "export").await?;
+    let opened = retrieval::open(recorder, tenant, case, recording, Purpose::Export).await?;
     match write(recorder, tenant, &opened, to).await {
         Ok(exported) => {
             let what = What::Opened {

@@ -11,7 +11,7 @@ use crate::cases::{self, Progress, Request};
 use crate::clock::shown;
 use crate::error::{Error, Result};
 use crate::log::What;
-use crate::retrieval;
+use crate::retrieval::{self, Purpose};
 use crate::terminal::{count, escape};
 use crate::transcript;
 use proto::Hash32;
@@ -193,7 +193,7 @@ pub(super) async fn show_transcript(
     answer: &Answer,
 ) -> Result<()> {
     let (tenant, recording) = approved(recorder, opening).await?;
-    let opened = retrieval::open(recorder, &tenant, opening.case, recording, "open").await?;
+    let opened = retrieval::open(recorder, &tenant, opening.case, recording, Purpose::Open).await?;
     let shown = transcript::plain(&opened.lines, &opened.manifest);
     let what = What::Opened {
         case: opening.case,

@@ -23,8 +23,9 @@ use crate::log::What;
 use crate::media::mux::Chapter;
 use crate::media::{File, Rendition};
 use crate::playing::Play;
+use crate::retrieval::{self, Purpose};
 use crate::transcript::{self, Row};
-use crate::{Recorder, cases, retrieval};
+use crate::{Recorder, cases};
 
 /// Handed to the browser at once.
 const PIECE: u64 = 256 << 10;
@@ -40,6 +41,8 @@ struct Page {
     case: CaseId,
     reference: String,
     recording: RecordingId,
+    /// Which opening it shows.
+    opening: String,
     until: When,
     /// Milliseconds.
     length: i64,
@@ -88,6 +91,11 @@ pub(super) struct Wanted {
     recording: RecordingId,
 }
 
+#[derive(Deserialize)]
+pub(super) struct Left {
+    opening: String,
+}
+
 pub(super) async fn open(
     State(recorder): State<Arc<Recorder>>,
     signed: Signed,
@@ -96,7 +104,7 @@ pub(super) async fn open(
 ) -> Result<Response, Trouble> {
     let id: CaseId = id.parse().map_err(|_| Trouble::NotFound)?;
     let tenant = &signed.tenant;
-    let opened = match retrieval::open(&recorder, tenant, id, recording, "play").await {
+    let opened = match retrieval::open(&recorder, tenant, id, recording, Purpose::Play).await {
         Ok(opened) => opened,
         Err(error) => return refused(&recorder, &signed, id, Step::HandOut, error).await,
     };
@@ -131,6 +139,9 @@ pub(super) async fn show(
         own.ok_or(Trouble::NotFound)?;
         return Ok(Redirect::to(&format!("/cases/{case}#handed-out")).into_response());
     };
+    if method == Method::HEAD {
+        return Ok(StatusCode::OK.into_response());
+    }
     let opened = &play.opened;
     let media = &opened.media;
     let now = recorder.now();
@@ -148,6 +159,7 @@ pub(super) async fn show(
         case: opened.case.id,
         reference: opened.case.reference.clone(),
         recording: opened.manifest.recording,
+        opening: opened.opening.clone(),
         until: When::new(until, now),
         length,
         begins: When::new(proto::Millis(media.zero / 1_000), now).in_words(),
@@ -160,9 +172,7 @@ pub(super) async fn show(
         notes: media.notes.clone(),
         damage: opened.damage.iter().map(ToString::to_string).collect(),
     })?;
-    if method == Method::GET {
-        play.shown();
-    }
+    play.shown();
     page.headers_mut().insert(
         header::CONTENT_SECURITY_POLICY,
         HeaderValue::from_static(POLICY),
@@ -170,13 +180,17 @@ pub(super) async fn show(
     Ok(page)
 }
 
-/// The page is left, or closed: what it played is forgotten.
+/// The page is left, or closed: what it played is forgotten. An older page's word does not count for
+/// what was opened since.
 pub(super) async fn leave(
     State(recorder): State<Arc<Recorder>>,
     signed: Signed,
     Path((case, recording)): Path<(String, String)>,
+    Form(Left { opening }): Form<Left>,
 ) -> Result<StatusCode, Trouble> {
-    let play = playing(&recorder, &signed, &case, &recording)?.ok_or(Trouble::NotFound)?;
+    let play = playing(&recorder, &signed, &case, &recording)?;
+    let play = play.filter(|play| play.opened.opening == opening);
+    let play = play.ok_or(Trouble::NotFound)?;
     recorder.playing.left(&play);
     Ok(StatusCode::NO_CONTENT)
 }
@@ -189,7 +203,8 @@ fn marks(media: &Rendition) -> Vec<Mark> {
     let relative = |at: i64| at.saturating_sub(media.zero) / 1_000;
     let mark = |chapter: &Chapter| {
         let holds = |(place, file): (usize, &File)| {
-            file.chapters.contains(chapter).then(|| place.to_string())
+            let its = file.chapters.binary_search(chapter);
+            its.is_ok().then(|| place.to_string())
         };
         let screens: Vec<String> = people.iter().enumerate().filter_map(holds).collect();
         Mark {

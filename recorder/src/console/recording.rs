@@ -104,7 +104,7 @@ pub(super) async fn show(
         })
         .collect();
     let trust = recorder.trust(tenant).await?;
-    let manifest = sources::manifest(&recorder, tenant, &recording, &trust).await?;
+    let manifest = sources::manifest(&recorder, tenant, &recording, &trust).await;
     let held = manifest.map(|manifest| match manifest {
         Ok(manifest) => Ok(Recorded::of(&manifest, &names, now)),
         Err(finding) => Err(sentence(&finding.to_string())),

@@ -36,7 +36,7 @@ pub struct Announcement<'a> {
     pub recording: RecordingId,
     /// Who unlocked their shares for it.
     pub officers: &'a [StaffId],
-    /// `export` or `open`.
+    /// `export`, `open` or `play`.
     pub purpose: &'a str,
 }
 

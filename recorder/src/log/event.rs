@@ -161,7 +161,7 @@ pub enum What {
         recording: RecordingId,
         /// Who unlocked their shares for it.
         officers: Vec<StaffId>,
-        /// `export` or `open`.
+        /// `export`, `open` or `play`.
         purpose: String,
     },
     /// It was opened and handed out.

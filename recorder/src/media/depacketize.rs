@@ -151,14 +151,20 @@ fn pictures(stream: &Stream, times: &[i64], codec: &mut impl Pictures) -> Frames
         let time = times.get(at).copied().unwrap_or(first.arrival);
         let next = rest.get(count);
         at += count;
+        // Packets without a payload only fill the line. Whether a picture was lost before them, the
+        // next one knows.
+        if packets.iter().all(|packet| packet.payload.is_empty()) {
+            for packet in packets {
+                if expected == Some(packet.seq) {
+                    expected = packet.seq.checked_add(1);
+                }
+            }
+            continue;
+        }
         let follows = codec.follows(packets);
         missing |= expected != Some(first.seq) && !follows;
         let last = packets.last().map_or(first.seq, |p| p.seq);
         expected = last.checked_add(1);
-        // Packets without a payload only fill the line.
-        if packets.iter().all(|packet| packet.payload.is_empty()) {
-            continue;
-        }
         // As viewers do it: what stands before the picture's first packet is none of it.
         let begins = codec.first(packets);
         out.left_out += u64::from(begins > 0);

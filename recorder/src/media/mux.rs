@@ -45,7 +45,7 @@ pub struct Source {
 }
 
 /// Something that the file does not hold, on its time line.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Chapter {
     /// µs since the Unix epoch.
     pub from: i64,

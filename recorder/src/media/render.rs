@@ -13,7 +13,7 @@ use super::depacketize::{Frames, frames};
 use super::mux::{Chapter, Source, mux};
 use super::rope::Rope;
 use super::silence;
-use super::take::{Stream, Track};
+use super::take::Track;
 use super::timeline;
 use crate::clock::shown_exactly;
 use crate::terminal::count;
@@ -133,14 +133,17 @@ pub fn render(manifest: &Manifest, tracks: &[Track]) -> Rendition {
 
 /// The same for a browser, with silence where sound pauses.
 pub fn render_to_play(manifest: &Manifest, tracks: &[Track]) -> Rendition {
+    // Both were rounded down to whole seconds.
+    let lasted = manifest.ended.0.saturating_sub(manifest.started.0);
+    let lasted = lasted.saturating_add(1_000).saturating_mul(1_000);
     put_together(manifest, tracks, |source| {
         if source.codec == Codec::Opus {
-            silence::fill(&mut source.frames);
+            silence::fill(&mut source.frames, lasted);
         }
     })
 }
 
-fn put_together(manifest: &Manifest, tracks: &[Track], prepare: fn(&mut Source)) -> Rendition {
+fn put_together(manifest: &Manifest, tracks: &[Track], prepare: impl Fn(&mut Source)) -> Rendition {
     let mut notes = Vec::new();
     let mut found = Vec::new();
     for participant in people(tracks) {
@@ -248,8 +251,7 @@ fn sources(
         .iter()
         .filter(|t| t.participant == participant)
         .collect();
-    let streams: Vec<&Stream> = own.iter().flat_map(|t| &t.streams).collect();
-    let mut times = timeline::times(&streams).into_iter();
+    let mut times = timeline::times(&own).into_iter();
     let mut found = Vec::new();
     for track in own {
         let name = format!("{} {}", person(manifest, participant), kind(track.modality));
@@ -377,7 +379,7 @@ fn chapters(
             text: format!("{name}: some of it never arrived"),
         }));
     }
-    chapters.sort_by(|a, b| (a.from, a.to, &a.text).cmp(&(b.from, b.to, &b.text)));
+    chapters.sort();
     chapters
 }
 

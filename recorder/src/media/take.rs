@@ -23,6 +23,8 @@ pub struct Track {
     pub streams: Vec<Stream>,
     /// Times in which nothing was recorded by intent.
     pub pauses: Vec<Pause>,
+    /// When it went on after one, in order: µs since the Unix epoch. Its RTP time may have stood still.
+    pub resumed: Vec<i64>,
     /// Packets that never arrived.
     pub lost: Vec<Lost>,
     /// Packets of a stream that was never described.
@@ -43,8 +45,6 @@ pub struct Stream {
     pub packets: Vec<Packet<Bytes>>,
     /// Sender reports, as they came.
     pub reports: Vec<Report>,
-    /// When it went on after a pause: µs since the Unix epoch. Its RTP time may have stood still.
-    pub resumed: Vec<i64>,
 }
 
 /// A time in which nothing of a source was recorded, by intent.
@@ -67,6 +67,7 @@ impl Track {
             modality,
             streams: Vec::new(),
             pauses: Vec::new(),
+            resumed: Vec::new(),
             lost: Vec::new(),
             homeless: 0,
             places: BTreeMap::new(),
@@ -88,10 +89,10 @@ impl Track {
             stream.packets.sort_by_key(|p| (p.seq, p.arrival));
             stream.packets.dedup_by_key(|p| p.seq);
             stream.reports.sort_by_key(|r| r.arrival);
-            stream.resumed = self.pauses.iter().filter_map(|p| p.to).collect();
-            stream.resumed.sort_unstable();
         }
         self.streams.retain(|stream| !stream.packets.is_empty());
+        self.resumed = self.pauses.iter().filter_map(|p| p.to).collect();
+        self.resumed.sort_unstable();
     }
 
     fn item(&mut self, epoch: EpochNo, item: Item) {
@@ -110,7 +111,6 @@ impl Track {
                         channels: about.channels,
                         packets: Vec::new(),
                         reports: Vec::new(),
-                        resumed: Vec::new(),
                     });
                 }
             }

@@ -7,17 +7,19 @@
 //! packet allows. A sender's clock that runs fast or slow is found by how that step moves in ten
 //! minutes and more. Without reports a stream's own RTP time takes the place of the sender's clock.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use seal::media::{Packet, Report};
 
-use super::take::Stream;
+use super::take::{Stream, Track};
 
 /// Arrivals are looked at in pieces of this length.
 const WINDOW: i64 = 5_000_000;
 /// A step by more than this, up or down, is another clock: no network and no drift does that.
 const JUMP: u64 = 2_000_000;
-/// Streams whose steps differ by no more share a sender's clock.
-const SHARED: u64 = 500_000;
+/// Streams whose steps differ by no more tenths of a second share a sender's clock.
+const SHARED: i64 = 5;
 /// A drift is not looked for in less.
 const DRIFT_SPAN: i64 = 600_000_000;
 /// Nor believed if it is more, in parts of 10^9.
@@ -28,53 +30,86 @@ const LATER: i64 = 1_000_000;
 /// 1900 to 1970, in seconds.
 const NTP_EPOCH: i64 = 2_208_988_800;
 
-/// The times of all packets of one participant's streams, in µs since the Unix epoch.
-pub fn times(streams: &[&Stream]) -> Vec<Vec<i64>> {
-    let all: Vec<(usize, Piece<'_>)> = streams
-        .iter()
-        .enumerate()
-        .flat_map(|(place, stream)| pieces(stream).into_iter().map(move |piece| (place, piece)))
+/// The times of all packets of one participant's tracks, stream by stream, in µs since the Unix epoch.
+pub fn times(tracks: &[&Track]) -> Vec<Vec<i64>> {
+    let streams = tracks.iter().flat_map(|track| {
+        let of = |stream| pieces(stream, &track.resumed);
+        track.streams.iter().map(of)
+    });
+    let streams: Vec<Vec<Timed<'_>>> = streams
+        .map(|pieces| pieces.into_iter().map(Timed::new).collect())
         .collect();
-    let senders: Vec<Sender> = all.iter().map(|(_, piece)| sender(piece)).collect();
-    let runs: Vec<Vec<Run>> = all
-        .iter()
-        .zip(&senders)
-        .map(|((_, piece), sender)| runs(piece, sender))
-        .collect();
-    let mut times: Vec<Vec<i64>> = streams
-        .iter()
-        .map(|stream| Vec::with_capacity(stream.packets.len()))
-        .collect();
-    for (((place, piece), sender), own) in all.iter().zip(&senders).zip(&runs) {
-        let lines: Vec<Line> = own
-            .iter()
-            .map(|run| {
-                // Who shares the clock is asked of those with reports alone.
-                let shared = runs.iter().zip(&senders).flat_map(|(runs, other)| {
-                    runs.iter().filter(move |other_run| {
-                        sender.reported
-                            && other.reported
-                            && other_run.step.abs_diff(run.step) <= SHARED
-                    })
-                });
-                Line::through(shared.chain([run]))
-            })
-            .collect();
-        let time = |(arrival, sent): (i64, i64)| {
-            let line = lines.get(run_of(own, arrival, sent)).or(lines.last());
-            let at = line.map_or(arrival, |line| line.at(sent));
+    let shared = Shared::among(streams.iter().flatten());
+    let times = |pieces: &Vec<Timed<'_>>| {
+        let times = pieces.iter().flat_map(|piece| piece.times(&shared));
+        times.collect()
+    };
+    streams.iter().map(times).collect()
+}
+
+/// A piece with what is known of its clock.
+struct Timed<'a> {
+    piece: Piece<'a>,
+    sender: Sender,
+    runs: Vec<Run>,
+}
+
+impl<'a> Timed<'a> {
+    fn new(piece: Piece<'a>) -> Self {
+        let sender = sender(&piece);
+        let runs = runs(&piece, &sender);
+        Self {
+            piece,
+            sender,
+            runs,
+        }
+    }
+
+    /// When each packet was made.
+    fn times(&self, shared: &Shared) -> Vec<i64> {
+        let line = |run: &Run| {
+            let line = shared.0.get(&tenths(run.step));
+            let line = line.filter(|_| self.sender.reported).copied();
+            line.unwrap_or_else(|| Line::through(run.steps.clone()))
+        };
+        let lines: Vec<Line> = self.runs.iter().map(line).collect();
+        let time = |(packet, sent): (&Packet<Bytes>, &i64)| {
+            let arrival = packet.arrival;
+            let line = lines.get(run_of(&self.runs, arrival, *sent));
+            let at = line.or(lines.last()).map_or(arrival, |line| line.at(*sent));
             at.clamp(
                 arrival.saturating_sub(EARLIER),
                 arrival.saturating_add(LATER),
             )
         };
-        let arrivals = piece.packets.iter().map(|packet| packet.arrival);
-        let own = arrivals.zip(sender.sent.iter().copied()).map(time);
-        if let Some(times) = times.get_mut(*place) {
-            times.extend(own);
-        }
+        let packets = self.piece.packets.iter();
+        packets.zip(&self.sender.sent).map(time).collect()
     }
-    times
+}
+
+/// The lines of all runs that are by their sender's clock, by the tenth of a second of their steps.
+/// Each is worked out once, however many pauses somebody makes.
+struct Shared(BTreeMap<i64, Line>);
+
+impl Shared {
+    fn among<'a>(pieces: impl Iterator<Item = &'a Timed<'a>>) -> Self {
+        let mut steps: BTreeMap<i64, Vec<(i64, i64)>> = BTreeMap::new();
+        let reported = pieces.filter(|piece| piece.sender.reported);
+        for run in reported.flat_map(|piece| &piece.runs) {
+            let alike = steps.entry(tenths(run.step)).or_default();
+            alike.extend(&run.steps);
+        }
+        let line = |step: i64| {
+            let near = steps.range(step.saturating_sub(SHARED)..=step.saturating_add(SHARED));
+            let points = near.flat_map(|(_, points)| points).copied();
+            (step, Line::through(points.collect()))
+        };
+        Self(steps.keys().copied().map(line).collect())
+    }
+}
+
+fn tenths(step: i64) -> i64 {
+    step.div_euclid(100_000)
 }
 
 /// A stretch of a stream in which its RTP time counts on. After a pause it may go on where it stood
@@ -85,19 +120,25 @@ struct Piece<'a> {
     reports: &'a [Report],
 }
 
-fn pieces(stream: &Stream) -> Vec<Piece<'_>> {
+fn pieces<'a>(stream: &'a Stream, mut resumed: &[i64]) -> Vec<Piece<'a>> {
     let clock_rate = stream.clock_rate;
     let (mut packets, mut reports) = (stream.packets.as_slice(), stream.reports.as_slice());
     let mut pieces = Vec::new();
-    for resumed in stream.resumed.iter().rev() {
-        // What was sent before the pause may have come again after it.
-        let before = packets.iter().rposition(|p| p.arrival < *resumed);
-        let (earlier, later) = packets.split_at(before.map_or(0, |last| last + 1));
-        let Some(first) = later.first().filter(|_| !earlier.is_empty()) else {
-            continue;
+    while let Some(last) = packets.last() {
+        // Behind its last packet nothing of it went on.
+        let within = resumed.partition_point(|at| *at <= last.arrival);
+        let Some((at, rest)) = resumed.get(..within).and_then(<[i64]>::split_last) else {
+            break;
         };
+        resumed = rest;
+        // What was sent before the pause may have come again after it.
+        let Some(before) = packets.iter().rposition(|p| p.arrival < *at) else {
+            break;
+        };
+        let (earlier, later) = packets.split_at(before + 1);
+        let first = later.first().map_or(*at, |first| first.arrival);
         // A report from before the first packet speaks of the time before the pause.
-        let known = reports.partition_point(|r| r.arrival < first.arrival);
+        let known = reports.partition_point(|r| r.arrival < first);
         let (told, of_later) = reports.split_at(known);
         pieces.push(Piece {
             clock_rate,
@@ -240,6 +281,7 @@ fn runs(stream: &Piece<'_>, sender: &Sender) -> Vec<Run> {
 }
 
 /// From a sender's clock to the relay's.
+#[derive(Clone, Copy)]
 struct Line {
     /// The step at the sender's moment `origin`.
     step: i64,
@@ -249,8 +291,8 @@ struct Line {
 }
 
 impl Line {
-    fn through<'a>(runs: impl Iterator<Item = &'a Run>) -> Self {
-        let mut points: Vec<(i64, i64)> = runs.flat_map(|run| run.steps.iter().copied()).collect();
+    /// Through the smallest step of each window.
+    fn through(mut points: Vec<(i64, i64)>) -> Self {
         points.sort_unstable();
         points.dedup_by_key(|(window, _)| *window);
         for (window, _) in &mut points {

@@ -3,7 +3,8 @@
 use recorder::bundle::verify;
 use recorder::custody::{self, NewOfficer};
 use recorder::keys::Passphrase;
-use recorder::{Error, cases, retrieval};
+use recorder::retrieval::{self, Purpose};
+use recorder::{Error, cases};
 
 use crate::house::{House, passphrase, signing_key};
 use proto::dsse::Document as _;
@@ -36,7 +37,7 @@ async fn every_file_and_one_officers_secret_open_nothing_and_two_officers_open()
     cases::approve(&thief, &tenant, case, ines.0, &ines.1)
         .await
         .unwrap();
-    let refused = retrieval::open(&thief, &tenant, case, talk.recording, "open").await;
+    let refused = retrieval::open(&thief, &tenant, case, talk.recording, Purpose::Open).await;
     assert!(matches!(
         refused.err(),
         Some(Error::TooFewOfficers {
@@ -67,7 +68,7 @@ async fn every_file_and_one_officers_secret_open_nothing_and_two_officers_open()
     cases::approve(&thief, &tenant, case, omar.0, &omar.1)
         .await
         .unwrap();
-    let opened = retrieval::open(&thief, &tenant, case, talk.recording, "open")
+    let opened = retrieval::open(&thief, &tenant, case, talk.recording, Purpose::Open)
         .await
         .unwrap();
     assert_eq!(opened.lines.len(), 5);

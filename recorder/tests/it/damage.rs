@@ -6,6 +6,7 @@ use proto::dsse::Document as _;
 use proto::{Hash32, ParticipantId};
 use recorder::bundle::verify;
 use recorder::entropy::system;
+use recorder::retrieval::{self, Purpose};
 use recorder::vault::placement::{Index, Placement};
 use seal::Recipient;
 use seal::manifest::Manifest;
@@ -43,10 +44,15 @@ async fn opened(house: &House, talk: &Talk) -> (Vec<String>, [usize; 2]) {
     let case = house.case(&[talk.recording]).await;
     house.approve(case, 0).await;
     house.approve(case, 1).await;
-    let opened =
-        recorder::retrieval::open(&house.recorder, &house.tenant, case, talk.recording, "open")
-            .await
-            .unwrap();
+    let opened = retrieval::open(
+        &house.recorder,
+        &house.tenant,
+        case,
+        talk.recording,
+        Purpose::Open,
+    )
+    .await
+    .unwrap();
     let count = |track| opened.lines.iter().filter(|l| l.track == track).count();
     let damage = opened.damage.iter().map(ToString::to_string).collect();
     (damage, [count(1), count(2)])

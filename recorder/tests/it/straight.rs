@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use recorder::bundle::verify;
-use recorder::retrieval;
+use recorder::retrieval::{self, Purpose};
 use store::RecordingFilter;
 
 use crate::house::House;
@@ -37,9 +37,15 @@ async fn what_was_said_is_found_by_metadata_opened_by_two_and_checked_by_a_stran
     let case = house.case(&[talk.recording]).await;
     house.approve(case, 0).await;
     house.approve(case, 1).await;
-    let opened = retrieval::open(&house.recorder, &house.tenant, case, talk.recording, "open")
-        .await
-        .unwrap();
+    let opened = retrieval::open(
+        &house.recorder,
+        &house.tenant,
+        case,
+        talk.recording,
+        Purpose::Open,
+    )
+    .await
+    .unwrap();
     let texts: Vec<String> = opened
         .lines
         .iter()

@@ -4,6 +4,8 @@
 //! The routes are read from where the console's router is built: a new one without a cell, and a
 //! form without its fields, fails.
 
+use std::sync::OnceLock;
+
 use anyhow::{Context as _, Result, bail, ensure};
 use http::{Method, StatusCode, header};
 use loadtest::door::{Door, Reply};
@@ -123,6 +125,8 @@ struct Sides {
     desk: String,
     recording: String,
     case: String,
+    /// What the player says that it shows.
+    opening: OnceLock<String>,
     vera: Officer,
     otto: Officer,
     ruth: Officer,
@@ -172,6 +176,7 @@ impl Sides {
             desk: house.desk().origin(),
             recording,
             case,
+            opening: OnceLock::new(),
             vera,
             otto,
             ruth,
@@ -311,7 +316,10 @@ impl Sides {
         };
         let path = self.path(route)?;
         for officer in officers {
-            let form = officer.form(route, &self.recording)?;
+            let form = match self.opening.get() {
+                Some(opening) if route == PLAYER => format!("opening={opening}"),
+                _ => officer.form(route, &self.recording)?,
+            };
             let cookie = (route != "/sign-in").then_some(officer.cookie.as_str());
             let reply = ask(
                 &self.console,
@@ -346,6 +354,11 @@ impl Sides {
                     let player = self.vera_asks(PLAYER).await?;
                     ensure!(player.status == StatusCode::OK, "{}", player.status);
                     ensure!(self.tells(&player), "the player is empty");
+                    let words = String::from_utf8_lossy(&player.body);
+                    let says = words.split("data-opening=\"").nth(1);
+                    let says = says.and_then(|rest| rest.split('"').next());
+                    let opening = says.context("it says which opening it shows")?;
+                    self.opening.get_or_init(|| opening.to_owned());
                     // It was a chat: there is nothing to hear.
                     let sound = self.vera_asks(PLAYED).await?;
                     ensure!(sound.status == StatusCode::NOT_FOUND, "{}", sound.status);

@@ -44,7 +44,7 @@ pub(in crate::command) async fn list(
             let held = match &known {
                 None => None,
                 Some((trust, staff)) => {
-                    let manifest = sources::manifest(recorder, &tenant, recording, trust).await?;
+                    let manifest = sources::manifest(recorder, &tenant, recording, trust).await;
                     Some(Held { manifest, staff })
                 }
             };

@@ -1,5 +1,7 @@
 //! What a recording holds of whom, asked for on the command line.
 
+use recorder::vault;
+
 use super::*;
 
 #[tokio::test]
@@ -43,4 +45,15 @@ async fn a_list_with_sources_says_whose_they_are_and_what_is_missing_of_them() {
     assert_eq!(json["wrong"], serde_json::Value::Null);
     let json = program.good(&["list", "alpine", "--json"], "");
     assert!(!json.contains("sources"), "{json}");
+
+    // A manifest that leads nowhere: the list goes on.
+    let manifest = house.vault_folder(talk.recording).join(vault::MANIFEST);
+    std::fs::remove_file(&manifest).unwrap();
+    std::os::unix::fs::symlink(&manifest, &manifest).unwrap();
+    let listed = program.good(&["list", "alpine", "--sources"], "");
+    assert!(listed.starts_with(&plain), "{listed}");
+    assert!(
+        listed.contains("WRONG  manifest.dsse.json: cannot be read"),
+        "{listed}"
+    );
 }

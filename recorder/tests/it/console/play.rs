@@ -97,9 +97,27 @@ async fn an_approved_call_plays_in_the_page_and_it_is_on_record_before_the_first
     assert!(!bytes.windows(4).any(|four| four == b"webm"));
 
     // A page that is left forgets it, but for another one that shows it still.
-    assert_eq!(ines.get(&page).await.status, StatusCode::OK);
+    let again = ines.get(&page).await;
+    let first = leaves(&again.text);
     for left in [StatusCode::OK, StatusCode::NOT_FOUND] {
-        assert_eq!(ines.post(&page, "").await.status, StatusCode::NO_CONTENT);
+        assert_eq!(
+            ines.post(&page, &first).await.status,
+            StatusCode::NO_CONTENT
+        );
+        let (head, _) = ines.raw(ask(&address, None)).await;
+        assert_eq!(head.status(), left);
+    }
+
+    // What is opened anew is not forgotten for an old page's sake, nor counted where none is shown.
+    ines.post(&open, &wanted).await;
+    let (head, body) = ines.raw(asked("HEAD", &page)).await;
+    assert_eq!((head.status(), body.len()), (StatusCode::OK, 0));
+    let second = leaves(&ines.get(&page).await.text);
+    for (says, answer, left) in [
+        (&first, StatusCode::NOT_FOUND, StatusCode::OK),
+        (&second, StatusCode::NO_CONTENT, StatusCode::NOT_FOUND),
+    ] {
+        assert_eq!(ines.post(&page, says).await.status, answer);
         let (head, _) = ines.raw(ask(&address, None)).await;
         assert_eq!(head.status(), left);
     }
@@ -132,6 +150,17 @@ async fn what_plays_stops_when_its_case_is_closed() {
     omar.post(&format!("{case}/close"), "").await;
     let (head, _) = ines.raw(ask(&address, None)).await;
     assert_eq!(head.status(), StatusCode::NOT_FOUND);
+}
+
+/// What a page says when it is left.
+fn leaves(page: &str) -> String {
+    let (_, rest) = page.split_once("data-opening=\"").unwrap();
+    format!("opening={}", rest.split_once('"').unwrap().0)
+}
+
+fn asked(method: &str, address: &str) -> Request<Body> {
+    let request = Request::builder().method(method).uri(address);
+    request.body(Body::empty()).unwrap()
 }
 
 fn ask(address: &str, range: Option<&str>) -> Request<Body> {

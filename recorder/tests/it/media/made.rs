@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use proto::notice::Modality;
 use recorder::media::{Rendition, Track};
+use seal::manifest::Manifest;
 use seal::media::{Codec, Item, Packet, Report, Stream};
 
 use super::{BEGAN, bytes, manifest};
@@ -80,7 +81,7 @@ impl Sender {
     }
 
     /// NTP time of a moment.
-    fn ntp(self, at: i64) -> u64 {
+    pub(super) fn ntp(self, at: i64) -> u64 {
         let wall = BEGAN + at + at * self.wall / 1_000_000;
         let seconds = u64::try_from(wall / 1_000_000 + NTP_EPOCH).unwrap();
         let micros = u64::try_from(wall % 1_000_000).unwrap();
@@ -220,6 +221,15 @@ pub(super) fn of(what: Modality, items: Vec<Item>) -> Made {
 
 /// The films of these sources.
 pub(super) fn film(sources: &[Made]) -> Rendition {
+    put_together(sources, recorder::media::render)
+}
+
+/// The same for a browser.
+pub(super) fn film_to_play(sources: &[Made]) -> Rendition {
+    put_together(sources, recorder::media::render_to_play)
+}
+
+fn put_together(sources: &[Made], render: fn(&Manifest, &[Track]) -> Rendition) -> Rendition {
     let (manifest, people) = manifest();
     let tracks: Vec<Track> = sources
         .iter()
@@ -235,5 +245,5 @@ pub(super) fn film(sources: &[Made]) -> Rendition {
             track
         })
         .collect();
-    recorder::media::render(&manifest, &tracks)
+    render(&manifest, &tracks)
 }

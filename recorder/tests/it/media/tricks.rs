@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 use proto::notice::Modality::{Audio, Video};
-use seal::media::{Item, Packet};
+use seal::media::{Item, Packet, PauseCause, Report};
 
-use super::made::{PICTURES, SOUND, Sender, film, of, shown};
+use super::made::{PICTURES, SOUND, Sender, blocks, film, film_to_play, of, shown};
+use super::{BEGAN, bytes};
 
 const SECOND: i64 = 1_000_000;
 
@@ -114,4 +115,91 @@ fn numbers_that_are_left_out_hide_no_picture_that_says_it_is_the_next() {
     let film = self::film(&[of(Video, items)]);
     let seen = shown(&film, "visitor.webm").remove(0);
     assert_eq!(seen.len(), 29 + 50, "{:?}", film.notes);
+}
+
+#[test]
+fn padding_that_is_lost_hides_no_picture_that_says_it_is_the_next() {
+    // Behind every picture three packets of padding, of which the first, the second or both are lost.
+    for lost in [[1, 0], [2, 0], [1, 2]] {
+        let mut id = 0_u8;
+        let items = with(PICTURES.sends(0, 10 * SECOND, 0), |packet| {
+            id = (id + 1) & 0x7f;
+            let mut payload = vec![0x90, 0x80, id];
+            payload.extend(&packet.payload[1..]);
+            let seq = packet.seq * 4;
+            let picture = Packet {
+                seq,
+                payload: payload.into(),
+                ..packet
+            };
+            let padding = |place| Packet {
+                seq: seq + place,
+                marker: false,
+                payload: Bytes::new(),
+                ..picture.clone()
+            };
+            let came = (1..4).filter(|place| !lost.contains(place)).map(padding);
+            let came: Vec<_> = came.collect();
+            [vec![picture.clone()], came].concat()
+        });
+        let film = film(&[of(Video, items)]);
+        let seen = shown(&film, "visitor.webm").remove(0);
+        assert_eq!(seen.len(), 100, "{lost:?}: {:?}", film.notes);
+    }
+}
+
+#[test]
+fn packets_days_apart_in_a_short_recording_make_no_days_of_silence() {
+    let day = 86_400 * SECOND;
+    let mut items = SOUND.sends(0, SECOND, 0);
+    let later = Sender {
+        seq: SOUND.seq + 100,
+        ..SOUND
+    };
+    items.extend(later.sends(2 * day, 2 * day + SECOND, 0));
+    let film = film_to_play(&[of(Audio, items)]);
+    let blocks = blocks(&bytes(&film, "visitor.webm")).len();
+    assert!(blocks < 100_000, "{blocks}");
+}
+
+#[test]
+fn who_mutes_without_end_and_whose_clock_never_stands_is_opened_and_heard_to_the_end() {
+    let pauses = |sender: Sender| {
+        let sender = Sender {
+            every: 432_000,
+            reports: false,
+            ..sender
+        };
+        let (mut items, mut leap) = (Vec::new(), 0_u64);
+        for item in sender.sends(0, 12 * 3_600 * SECOND, 0) {
+            let Item::Rtp(packet) = item else {
+                items.push(item);
+                continue;
+            };
+            let (stream, arrival, time) = (packet.stream, packet.arrival, packet.time);
+            leap = (leap + 0x0765_4321) & 0x7_ffff_ffff;
+            items.push(Item::Rtp(packet));
+            items.push(Item::Report(Report {
+                stream,
+                arrival: arrival + 1,
+                ntp: sender.ntp(arrival - BEGAN) + leap,
+                time,
+            }));
+            items.push(Item::Pause {
+                at: arrival + 100_000,
+                cause: PauseCause::Muted,
+            });
+            items.push(Item::Resume {
+                at: arrival + 200_000,
+            });
+        }
+        items
+    };
+    let film = film(&[of(Audio, pauses(SOUND)), of(Video, pauses(PICTURES))]);
+    let tracks = shown(&film, "visitor.webm");
+    assert_eq!((tracks[0].len(), tracks[1].len()), (100_000, 100_000));
+    assert!(tracks.iter().flatten().all(|(number, at)| {
+        let late = at - i64::from(*number) * 432;
+        (-3_200..1_200).contains(&late)
+    }));
 }
