@@ -1,29 +1,26 @@
 //! Whether what callers send flows, and what everyone sees of it.
 
 use proto::call::{CallEvent, CallPerson, CallSource, CallView, SourceState, Standing};
+use proto::notice::Modality;
 use proto::wire::ServerMessage;
-use proto::{ErrorCode, Millis};
+use proto::{ErrorCode, Millis, TrackNo};
 use rand_core::CryptoRng;
 
-use super::call::{Call, Caller, Source};
+use super::call::Call;
+use super::caller::{Caller, Source};
 use super::state::{Room, to_frame};
 use crate::media::order::{Cause, Gate, Order};
 
 impl Room {
-    /// What their offer, now answered, has made of their sources.
+    /// What an offer, now answered, has made of their sources.
     pub(super) fn sources_are(
         &mut self,
         now: Millis,
         who: usize,
+        offered: Vec<(Modality, TrackNo)>,
         rng: &mut impl CryptoRng,
     ) -> Result<(), ErrorCode> {
-        let Ok(caller) = self.caller(who, |_| true) else {
-            return Ok(());
-        };
-        // An answer to what was offered before they left and came back says nothing of now.
-        let Some(offered) = caller.offered.take() else {
-            return Ok(());
-        };
+        let caller = self.caller(who, Caller::is_in)?;
         if caller.standing == Standing::Away {
             caller.standing = Standing::In;
         }
