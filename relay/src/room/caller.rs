@@ -71,6 +71,12 @@ impl Caller {
     pub(super) fn offer(&self) -> Option<&Vec<(Modality, TrackNo)>> {
         self.offered.back()?.as_ref()
     }
+
+    /// Whether that offer leaves `track` out.
+    pub(super) fn takes_away(&self, track: TrackNo) -> bool {
+        let left_out = |offer: &Vec<(Modality, TrackNo)>| offer.iter().all(|(_, t)| *t != track);
+        self.offer().is_some_and(left_out)
+    }
 }
 
 impl Source {

@@ -203,6 +203,8 @@ impl Room {
             Ok(sdp) => self.tell(who, &ServerMessage::Answer { sdp: Sdp(sdp) }),
             Err(code) => {
                 self.frame_to(who, error_frame(code, None, None));
+                // What it would have taken away stays.
+                self.regate(now);
                 return Ok(());
             }
         }

@@ -55,7 +55,9 @@ impl Room {
         for (c, caller) in call.callers.iter().enumerate() {
             for (s, source) in caller.sources.iter().enumerate() {
                 let gate = self.gate_of(call, caller, source);
-                if source.gate != Some(gate) {
+                // What an offer takes away has no gate behind it, and gets none any more.
+                let gone = gate == Gate::Open && caller.takes_away(source.track);
+                if source.gate != Some(gate) && !gone {
                     gates.push((c, s, gate));
                 }
             }
