@@ -259,9 +259,10 @@ impl Room {
     ) -> Result<(), ErrorCode> {
         let media = self.media.get_mut(index).ok_or(ErrorCode::Internal)?;
         let goes_on = call.is_none() || media.call.is_none() || media.call == call;
-        media.call = call.or(media.call);
+        let call = call.or(media.call);
         let sealer = media.sealer.as_mut().ok_or(ErrorCode::Internal)?;
         if sealer.has_key() && goes_on {
+            media.call = call;
             if now >= media.ratcheted.plus(RATCHET_MS) {
                 media.ratcheted = now;
                 sealer.ratchet().map_err(|_| ErrorCode::Internal)?;
@@ -278,6 +279,8 @@ impl Room {
         };
         let epoch = sealer.new_epoch(&recipients, rng);
         let epoch = epoch.map_err(|_| ErrorCode::RecordingUnavailable)?;
+        // Not before: without this key nothing of that call may go under an earlier one's.
+        media.call = call;
         media.ratcheted = now;
         self.outbox.push(Record::Epoch(epoch));
         Ok(())
