@@ -256,7 +256,7 @@ impl Room {
             caller.offered.iter_mut().for_each(|offer| *offer = None);
         }
         for source in gone {
-            self.gate_opens(now, &source);
+            self.goes(now, &source);
         }
         if let (Some(peer), true) = (peer, sent) {
             self.order(Order::Drop { peer });
@@ -284,7 +284,7 @@ impl Room {
             .talk_since
             .map_or(0, |since| now.0.saturating_sub(since.0).max(0));
         for source in call.callers.iter().flat_map(|caller| &caller.sources) {
-            self.gate_opens(now, source);
+            self.goes(now, source);
         }
         for caller in &call.callers {
             for _ in &caller.offered {

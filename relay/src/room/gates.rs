@@ -38,7 +38,7 @@ impl Room {
             }
         }
         for source in gone {
-            self.gate_opens(now, &source);
+            self.goes(now, &source);
             events.push(CallEvent::Removed { kind: source.kind });
         }
         self.regate(now);
@@ -84,8 +84,8 @@ impl Room {
         }
     }
 
-    /// A source that goes: what it did not send stands in the record.
-    pub(super) fn gate_opens(&mut self, now: Millis, source: &Source) {
+    /// A source goes: what it did not send stands in the record.
+    pub(super) fn goes(&mut self, now: Millis, source: &Source) {
         if let Some((since, cause)) = source.closed_since {
             self.did_not_flow(source.track, since, now, cause);
         }
