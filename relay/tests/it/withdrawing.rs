@@ -194,6 +194,36 @@ async fn a_withdrawal_is_written_although_the_session_has_ended_and_the_relay_st
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_withdrawal_without_a_receipt_is_answered_all_the_same() {
+    let world = world().await;
+    let relay = world.start().await;
+    let mut visitor = arrive_speaking(&world, &relay).await;
+    sql(&folder_of(&world), "UPDATE notices SET bytes = x'00'").await;
+    visitor.socket.send(&withdraw()).await;
+    let answer = visitor.socket.until(|frame| match frame {
+        ServerMessage::Agreed {
+            modalities,
+            receipt,
+        } => Some((modalities.clone(), receipt.is_some())),
+        _ => None,
+    });
+    assert_eq!(answer.await, (vec![Modality::Chat], false));
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_withdrawal_whose_row_is_there_no_more_is_not_tried_for_ever() {
+    let world = world().await;
+    let relay = world.start().await;
+    let mut visitor = arrive_speaking(&world, &relay).await;
+    let erased = "PRAGMA foreign_keys = OFF; DELETE FROM consents; DELETE FROM participants";
+    sql(&folder_of(&world), erased).await;
+    visitor.socket.send(&withdraw()).await;
+    assert_eq!(visitor.socket.until_error().await, ErrorCode::Internal);
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn agreeing_and_withdrawing_fast_ends_in_what_was_said_last_in_rows_and_receipt() {
     let world = world().await;
     let relay = world.start().await;
