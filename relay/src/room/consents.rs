@@ -1,8 +1,10 @@
 //! Writes what a participant agrees to, or withdraws, into the tenant's rows, beside the room.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use proto::dsse::{Document as _, Envelope};
 use proto::notice::{Modality, Notice};
 use proto::{ErrorCode, Millis, ParticipantId};
@@ -32,19 +34,25 @@ pub(super) struct Job {
 }
 
 impl Job {
-    /// Writes it, and makes a visitor's new receipt. A withdrawal is tried until it is written, or the
-    /// relay stops and waits no longer; then a restart finds it in the spool.
+    /// Does it; a fault of this program is a failure like others, of which the room hears.
     pub(super) async fn run(self, shutdown: Shutdown) -> Consented {
-        let kept = self.keep(shutdown).await;
+        let (participant, modality, given) = (self.participant, self.modality, self.given);
+        let kept = AssertUnwindSafe(self.keep(shutdown)).catch_unwind().await;
+        let kept = kept.unwrap_or_else(|_| {
+            tracing::error!(given, "a change of consent broke off");
+            Err(ErrorCode::Internal)
+        });
         Consented {
-            participant: self.participant,
-            modality: self.modality,
-            given: self.given,
+            participant,
+            modality,
+            given,
             kept,
         }
     }
 
-    async fn keep(&self, shutdown: Shutdown) -> Result<Option<Envelope>, ErrorCode> {
+    /// Writes it, and makes a visitor's new receipt. A withdrawal is tried until it is written, or the
+    /// relay stops and waits no longer; then a restart finds it in the spool.
+    async fn keep(self, shutdown: Shutdown) -> Result<Option<Envelope>, ErrorCode> {
         let mut pause = FIRST_PAUSE;
         loop {
             match self.row().await {
