@@ -219,6 +219,29 @@ test('an answer to an offer that was given up is for nobody', async () => {
   assert.deepEqual([await first, await second], ['offline', 'to 2']);
 });
 
+test('an offer whose call ends first is answered by that, and the first answer of the next call counts', async () => {
+  const ends = [
+    (/** @type {Call} */ _call) => {},
+    (/** @type {Call} */ call) => call.hangUp(),
+  ];
+  for (const end of ends) {
+    const { wire, asks, call } = calls();
+    await call.begin();
+    wire.call({ me: ['in'], mia: ['ringing'] });
+    const first = asks[0]?.({ sdp: '1', sends: [], takes: [] }).catch((code) => code);
+    end(call);
+    wire.tell({ t: 'error', code: 'call_missing', message: '' });
+    wire.tell({ t: 'call', call: null, over: { reason: 'busy', by: 'mia', lasted_ms: 0 } });
+    assert.match(await first, /call_missing|offline/);
+    assert.equal(call.trouble, null);
+    await call.begin();
+    wire.call({ me: ['in'], mia: ['ringing'] }, 8);
+    const second = asks[1]?.({ sdp: '2', sends: [], takes: [] });
+    wire.tell({ t: 'answer', sdp: 'to 2' });
+    assert.equal(await second, 'to 2');
+  }
+});
+
 test('a relay that does not answer an offer is taken for gone', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const { wire, asks, call } = calls();

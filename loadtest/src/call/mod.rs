@@ -252,11 +252,11 @@ pub(crate) fn each(before: Option<u64>, after: Option<u64>, count: usize) -> Opt
     Some(grown as f64 / count as f64)
 }
 
+/// Writes what was measured of so many calls.
 #[expect(
     clippy::cast_precision_loss,
     reason = "counts are far below 2^52; they are shown with three digits"
 )]
-/// Writes what was measured of so many calls.
 pub fn write_tables(pairs: usize, report: &Report, out: &mut impl Write) -> Result<()> {
     let mut connected = report.connected.clone();
     writeln!(out)?;

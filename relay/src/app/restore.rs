@@ -9,7 +9,7 @@ use proto::{Millis, RecordingId};
 use seal::manifest::{Cause, Gap};
 use seal::spool::{Record, RecordedGap, Recovered, RecoveredRecording, Spool, SpoolError};
 use seal::{Part, manifest};
-use store::{Participant as Row, Store, Tenant, UnfinishedSession};
+use store::{Participant as Row, Store, StoreError, Tenant, UnfinishedSession};
 
 use crate::room::alive::Stopped;
 use crate::room::driver::{self, Means};
@@ -49,6 +49,7 @@ pub(super) async fn restore(
     let mut owed = gaps(means, &mut recovered, stopped).await;
     let mut taken_up = 0_u32;
     for tenant in store.tenants().await? {
+        withdrawn(&tenant, &recovered).await?;
         let names: Vec<_> = tenant.staff().await?;
         for session in tenant.unfinished_sessions().await? {
             let recording = session
@@ -127,6 +128,22 @@ async fn gaps(
     }
 }
 
+/// Puts the rows right of those who the spool says have withdrawn, also where the end of their session is
+/// written already: nobody is recorded again before they agree again.
+async fn withdrawn(tenant: &Tenant, recovered: &Recovered) -> Result<()> {
+    let recordings = recovered.recordings.values();
+    let own = recordings.filter(|recording| recording.begin.tenant == tenant.id());
+    for ((who, modality), at) in own.flat_map(|recording| &recording.withdrawn) {
+        let changed = tenant.change_consent(*who, *modality, false, *at);
+        match changed.await {
+            // Erased since.
+            Ok(_) | Err(StoreError::NotFound) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
 struct One<'a> {
     tenant: &'a Tenant,
     keyring: &'a Keyring,
@@ -146,7 +163,6 @@ impl One<'_> {
         let id = session.session.id;
         if let Some(recording) = &recording {
             self.left(&mut session, recording).await?;
-            self.withdrawn(&mut session, recording).await?;
         }
         // Nothing recorded, nobody ever joined, or ended already: there is nothing to go on with.
         let Some(recording) = recording.filter(|recording| recording.end.is_none()) else {
@@ -207,22 +223,6 @@ impl One<'_> {
             if let (None, Some(at)) = (row.left, recording.left.get(&row.id)) {
                 self.tenant.participant_left(row.id, *at).await?;
                 row.left = Some(*at);
-            }
-        }
-        Ok(())
-    }
-
-    /// The same for what the spool says was withdrawn: nobody is recorded again before they agree again.
-    async fn withdrawn(
-        &self,
-        session: &mut UnfinishedSession,
-        recording: &RecoveredRecording,
-    ) -> Result<()> {
-        for ((who, modality), at) in &recording.withdrawn {
-            let row = session.participants.iter_mut().find(|row| row.id == *who);
-            if let Some(row) = row.filter(|row| row.consent.modalities.contains(modality)) {
-                let changed = self.tenant.change_consent(*who, *modality, false, *at);
-                row.consent.modalities = changed.await?.modalities;
             }
         }
         Ok(())

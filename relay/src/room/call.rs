@@ -8,19 +8,16 @@ use proto::call::{CallEvent, CallOver, OverReason, Refusal, Standing};
 use proto::event::ChatEvent;
 use proto::notice::Modality;
 use proto::wire::{ClientMessage, ServerMessage};
-use proto::{ErrorCode, Millis, TrackNo};
+use proto::{ErrorCode, Millis};
 use rand_core::CryptoRng;
 
+use super::caller::{AWAY_MS, Caller};
 use super::durable::What;
 use super::effect::Effect;
 use super::person::Stage;
-use super::state::{Phase, Room, to_frame};
-use crate::media::order::{Cause, Gate, Order};
+use super::state::{Phase, Room, error_frame, to_frame};
+use crate::media::order::{Gate, Order};
 
-/// For so long a call rings.
-const RING_MS: i64 = 45_000;
-/// For so long someone whose connection broke is waited for.
-const AWAY_MS: i64 = 30_000;
 /// For so long a batch may be on its way to the disk before what must be recorded stops.
 const BEHIND_MS: i64 = 2_000;
 
@@ -32,72 +29,6 @@ pub(super) struct Call {
     /// Since when at least two are in it.
     talk_since: Option<Millis>,
     pub(super) callers: Vec<Caller>,
-}
-
-/// Someone who is, was or is to be in a call.
-#[derive(Debug)]
-pub(super) struct Caller {
-    pub(super) who: usize,
-    pub(super) standing: Standing,
-    /// For so long they are rung, or waited for.
-    until: Millis,
-    pub(super) held: bool,
-    pub(super) sources: Vec<Source>,
-    /// What the offer that is on its way will make of them.
-    pub(super) offered: Option<Vec<(Modality, TrackNo)>>,
-}
-
-/// One thing that a caller sends.
-#[derive(Debug)]
-pub(super) struct Source {
-    pub(super) kind: Modality,
-    pub(super) track: TrackNo,
-    pub(super) muted: bool,
-    /// As the worker was last told.
-    pub(super) gate: Option<Gate>,
-    /// It has flowed, and does not since then.
-    pub(super) closed_since: Option<(Millis, Cause)>,
-}
-
-impl Caller {
-    fn new(who: usize, standing: Standing, now: Millis) -> Self {
-        Self {
-            who,
-            standing,
-            until: match standing {
-                Standing::Ringing => now.plus(RING_MS),
-                _ => now.plus(AWAY_MS),
-            },
-            held: false,
-            sources: Vec::new(),
-            offered: None,
-        }
-    }
-
-    /// With a connection or without.
-    pub(super) fn is_in(&self) -> bool {
-        matches!(self.standing, Standing::In | Standing::Away)
-    }
-
-    fn is_awaited(&self) -> bool {
-        matches!(self.standing, Standing::Ringing | Standing::Away)
-    }
-
-    fn is_or_will_be_in(&self) -> bool {
-        self.is_in() || self.standing == Standing::Ringing
-    }
-}
-
-impl Source {
-    pub(super) fn new(kind: Modality, track: TrackNo) -> Self {
-        Self {
-            kind,
-            track,
-            muted: false,
-            gate: None,
-            closed_since: None,
-        }
-    }
 }
 
 impl Call {
@@ -319,11 +250,13 @@ impl Room {
         if let Some(caller) = call.caller(who) {
             caller.standing = standing;
             caller.held = false;
-            sent = caller.offered.take().is_some() || !caller.sources.is_empty();
             gone = core::mem::take(&mut caller.sources);
+            sent = !gone.is_empty() || caller.offered.iter().any(Option::is_some);
+            // They are still answered, and make nothing of anything.
+            caller.offered.iter_mut().for_each(|offer| *offer = None);
         }
         for source in gone {
-            self.gate_opens(now, &source);
+            self.goes(now, &source);
         }
         if let (Some(peer), true) = (peer, sent) {
             self.order(Order::Drop { peer });
@@ -351,7 +284,13 @@ impl Room {
             .talk_since
             .map_or(0, |since| now.0.saturating_sub(since.0).max(0));
         for source in call.callers.iter().flat_map(|caller| &caller.sources) {
-            self.gate_opens(now, source);
+            self.goes(now, source);
+        }
+        for caller in &call.callers {
+            for _ in &caller.offered {
+                // The worker says no more of this call.
+                self.frame_to(caller.who, error_frame(ErrorCode::CallMissing, None, None));
+            }
         }
         self.close_media();
         let over = CallOver {

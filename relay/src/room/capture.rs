@@ -14,7 +14,7 @@ use seal::spool::{Record, RecordedGap};
 use seal::track::{Recipients, TrackId, TrackSealer};
 use zeroize::Zeroizing;
 
-use super::call::Caller;
+use super::caller::Caller;
 use super::state::{Phase, Room, error_frame};
 use crate::media::order::{Captured, Cause, News, Order, Send, Take};
 
@@ -48,7 +48,7 @@ impl Room {
         takes: &[TakeSlot],
     ) -> Result<(), ErrorCode> {
         let peer = self.people.get(who).ok_or(ErrorCode::Internal)?.id;
-        if self.caller(who, Caller::is_in)?.offered.is_some() {
+        if self.caller(who, Caller::is_in)?.offer().is_some() {
             return Err(ErrorCode::RateLimited);
         }
         let names = sends.iter().map(|s| &s.mid);
@@ -83,7 +83,8 @@ impl Room {
             })
             .collect();
         let offered = sends.iter().map(|send| (send.kind, send.track)).collect();
-        self.caller(who, Caller::is_in)?.offered = Some(offered);
+        let caller = self.caller(who, Caller::is_in)?;
+        caller.offered.push_back(Some(offered));
         self.order(Order::Offer {
             peer,
             sdp,
@@ -196,18 +197,20 @@ impl Room {
         let Some(who) = self.index_of(peer) else {
             return Ok(());
         };
+        let caller = self.call.as_mut().and_then(|call| call.caller(who));
+        let offered = caller.and_then(|caller| caller.offered.pop_front());
         match answer {
-            Ok(sdp) => {
-                self.tell(who, &ServerMessage::Answer { sdp: Sdp(sdp) });
-                self.sources_are(now, who, rng)
-            }
+            Ok(sdp) => self.tell(who, &ServerMessage::Answer { sdp: Sdp(sdp) }),
             Err(code) => {
-                if let Ok(caller) = self.caller(who, |_| true) {
-                    caller.offered = None;
-                }
                 self.frame_to(who, error_frame(code, None, None));
-                Ok(())
+                // What it would have taken away stays.
+                self.regate(now);
+                return Ok(());
             }
+        }
+        match offered.flatten() {
+            Some(offered) => self.sources_are(now, who, offered, rng),
+            None => Ok(()),
         }
     }
 
@@ -256,9 +259,10 @@ impl Room {
     ) -> Result<(), ErrorCode> {
         let media = self.media.get_mut(index).ok_or(ErrorCode::Internal)?;
         let goes_on = call.is_none() || media.call.is_none() || media.call == call;
-        media.call = call.or(media.call);
+        let call = call.or(media.call);
         let sealer = media.sealer.as_mut().ok_or(ErrorCode::Internal)?;
         if sealer.has_key() && goes_on {
+            media.call = call;
             if now >= media.ratcheted.plus(RATCHET_MS) {
                 media.ratcheted = now;
                 sealer.ratchet().map_err(|_| ErrorCode::Internal)?;
@@ -275,6 +279,8 @@ impl Room {
         };
         let epoch = sealer.new_epoch(&recipients, rng);
         let epoch = epoch.map_err(|_| ErrorCode::RecordingUnavailable)?;
+        // Not before: without this key nothing of that call may go under an earlier one's.
+        media.call = call;
         media.ratcheted = now;
         self.outbox.push(Record::Epoch(epoch));
         Ok(())

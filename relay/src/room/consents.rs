@@ -1,12 +1,14 @@
 //! Writes what a participant agrees to, or withdraws, into the tenant's rows, beside the room.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use proto::dsse::{Document as _, Envelope};
 use proto::notice::{Modality, Notice};
 use proto::{ErrorCode, Millis, ParticipantId};
-use store::Tenant;
+use store::{Consent, StoreError, Tenant};
 use tokio::time::{sleep, timeout};
 
 use super::agreeing::Consented;
@@ -32,37 +34,55 @@ pub(super) struct Job {
 }
 
 impl Job {
-    /// Writes it, and makes a visitor's new receipt. A withdrawal is tried until it is written, or the
-    /// relay stops and waits no longer; then a restart finds it in the spool.
+    /// Does it; a fault of this program is a failure like others, of which the room hears.
     pub(super) async fn run(self, shutdown: Shutdown) -> Consented {
-        let mut pause = FIRST_PAUSE;
-        let kept = loop {
-            let kept = self.try_once().await;
-            if self.given || kept.is_ok() {
-                break kept;
-            }
-            tokio::select! {
-                () = shutdown.forced() => break kept,
-                () = sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
-            }
-        };
+        let (participant, modality, given) = (self.participant, self.modality, self.given);
+        let kept = AssertUnwindSafe(self.keep(shutdown)).catch_unwind().await;
+        let kept = kept.unwrap_or_else(|_| {
+            tracing::error!(given, "a change of consent broke off");
+            Err(ErrorCode::Internal)
+        });
         Consented {
-            participant: self.participant,
-            modality: self.modality,
-            given: self.given,
+            participant,
+            modality,
+            given,
             kept,
         }
     }
 
-    async fn try_once(&self) -> Result<Option<Envelope>, ErrorCode> {
-        match timeout(PATIENCE, self.keep()).await {
-            Ok(Ok(receipt)) => return Ok(receipt),
+    /// Writes it, and makes a visitor's new receipt. A withdrawal is tried until it is written, or the
+    /// relay stops and waits no longer; then a restart finds it in the spool.
+    async fn keep(self, shutdown: Shutdown) -> Result<Option<Envelope>, ErrorCode> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match self.row().await {
+                Ok(consent) => return Ok(self.receipt(&consent).await),
+                // What is there no more never will be.
+                Err(code) if self.given || code != ErrorCode::Overloaded => return Err(code),
+                Err(code) => tokio::select! {
+                    () = shutdown.forced() => return Err(code),
+                    () = sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
+                },
+            }
+        }
+    }
+
+    async fn row(&self) -> Result<Consent, ErrorCode> {
+        let given = self.given;
+        let row = self
+            .tenant
+            .change_consent(self.participant, self.modality, given, self.at);
+        match timeout(PATIENCE, row).await {
+            Ok(Ok(consent)) => return Ok(consent),
             Ok(Err(error)) => {
-                tracing::error!(%error, given = self.given, "a change of consent could not be kept");
+                tracing::error!(%error, given, "a change of consent could not be kept");
+                if matches!(error, StoreError::NotFound | StoreError::NoSuchTenant) {
+                    return Err(ErrorCode::Internal);
+                }
             }
             Err(_) => {
                 tracing::error!(
-                    given = self.given,
+                    given,
                     "the store does not answer: a change of consent is not kept"
                 );
             }
@@ -70,11 +90,22 @@ impl Job {
         Err(ErrorCode::Overloaded)
     }
 
-    async fn keep(&self) -> anyhow::Result<Option<Envelope>> {
-        let consent = self
-            .tenant
-            .change_consent(self.participant, self.modality, self.given, self.at)
-            .await?;
+    /// None where there is no claim, or none can be made: the change holds all the same.
+    async fn receipt(&self, consent: &Consent) -> Option<Envelope> {
+        match timeout(PATIENCE, self.sign(consent)).await {
+            Ok(Ok(receipt)) => receipt,
+            Ok(Err(error)) => {
+                tracing::error!(%error, "a receipt could not be made");
+                None
+            }
+            Err(_) => {
+                tracing::error!("the store does not answer: no receipt");
+                None
+            }
+        }
+    }
+
+    async fn sign(&self, consent: &Consent) -> anyhow::Result<Option<Envelope>> {
         let Some(claim) = &consent.receipt else {
             return Ok(None);
         };

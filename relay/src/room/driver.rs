@@ -143,7 +143,7 @@ enum Woken {
     Append(Outcome),
     Kept,
     News(News),
-    Consented(Option<Consented>),
+    Consented(Box<Consented>),
     Time,
 }
 
@@ -159,7 +159,7 @@ impl Driver {
                 letter = mailbox.recv() => Woken::Letter(letter),
                 () = kept(&mut self.keeping) => Woken::Kept,
                 news = self.lines.news() => Woken::News(news),
-                Some(done) = self.consents.join_next() => Woken::Consented(done.ok()),
+                Some(Ok(done)) = self.consents.join_next() => Woken::Consented(Box::new(done)),
                 () = timer.rings() => Woken::Time,
             };
             // What is durable is told at once, whatever the store does.
@@ -176,11 +176,9 @@ impl Driver {
                 }
                 Woken::Letter(Some(letter)) => self.take(now, letter),
                 Woken::Letter(None) => break,
-                Woken::Kept | Woken::Consented(None) => {}
+                Woken::Kept => {}
                 Woken::News(news) => self.tell(now, Command::Media(news)),
-                Woken::Consented(Some(done)) => {
-                    self.tell(now, Command::Consented(Box::new(done)));
-                }
+                Woken::Consented(done) => self.tell(now, Command::Consented(done)),
                 Woken::Time => self.room.tick(now, &mut UnwrapErr(SysRng)),
             }
             self.carry_out();

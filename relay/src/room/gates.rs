@@ -1,29 +1,26 @@
 //! Whether what callers send flows, and what everyone sees of it.
 
 use proto::call::{CallEvent, CallPerson, CallSource, CallView, SourceState, Standing};
+use proto::notice::Modality;
 use proto::wire::ServerMessage;
-use proto::{ErrorCode, Millis};
+use proto::{ErrorCode, Millis, TrackNo};
 use rand_core::CryptoRng;
 
-use super::call::{Call, Caller, Source};
+use super::call::Call;
+use super::caller::{Caller, Source};
 use super::state::{Room, to_frame};
 use crate::media::order::{Cause, Gate, Order};
 
 impl Room {
-    /// What their offer, now answered, has made of their sources.
+    /// What an offer, now answered, has made of their sources.
     pub(super) fn sources_are(
         &mut self,
         now: Millis,
         who: usize,
+        offered: Vec<(Modality, TrackNo)>,
         rng: &mut impl CryptoRng,
     ) -> Result<(), ErrorCode> {
-        let Ok(caller) = self.caller(who, |_| true) else {
-            return Ok(());
-        };
-        // An answer to what was offered before they left and came back says nothing of now.
-        let Some(offered) = caller.offered.take() else {
-            return Ok(());
-        };
+        let caller = self.caller(who, Caller::is_in)?;
         if caller.standing == Standing::Away {
             caller.standing = Standing::In;
         }
@@ -41,7 +38,7 @@ impl Room {
             }
         }
         for source in gone {
-            self.gate_opens(now, &source);
+            self.goes(now, &source);
             events.push(CallEvent::Removed { kind: source.kind });
         }
         self.regate(now);
@@ -58,7 +55,9 @@ impl Room {
         for (c, caller) in call.callers.iter().enumerate() {
             for (s, source) in caller.sources.iter().enumerate() {
                 let gate = self.gate_of(call, caller, source);
-                if source.gate != Some(gate) {
+                // What an offer takes away has no gate behind it, and gets none any more.
+                let gone = gate == Gate::Open && caller.takes_away(source.track);
+                if source.gate != Some(gate) && !gone {
                     gates.push((c, s, gate));
                 }
             }
@@ -85,8 +84,8 @@ impl Room {
         }
     }
 
-    /// A source that goes: what it did not send stands in the record.
-    pub(super) fn gate_opens(&mut self, now: Millis, source: &Source) {
+    /// A source goes: what it did not send stands in the record.
+    pub(super) fn goes(&mut self, now: Millis, source: &Source) {
         if let Some((since, cause)) = source.closed_since {
             self.did_not_flow(source.track, since, now, cause);
         }

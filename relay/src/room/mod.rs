@@ -26,6 +26,7 @@ pub mod tickets;
 
 mod append;
 mod call;
+mod caller;
 mod capture;
 mod consents;
 mod doors;

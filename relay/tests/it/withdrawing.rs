@@ -105,6 +105,16 @@ async fn rows(world: &World, who: ParticipantId) -> (Vec<Modality>, Vec<bool>) {
     (consent.modalities, changes)
 }
 
+/// Waits until the rows say that no session runs any more.
+async fn until_ended(world: &World) {
+    let store = world.store().await;
+    let tenant = store.tenant(world.client().tenant).await.unwrap();
+    while !tenant.unfinished_sessions().await.unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    store.close().await;
+}
+
 /// The folder as a machine finds it that lost its power just now.
 fn image(world: &World) -> TempDir {
     fn copy(from: &Path, to: &Path) {
@@ -180,6 +190,61 @@ async fn a_withdrawal_is_written_although_the_session_has_ended_and_the_relay_st
     stopping.await.unwrap();
     let (held, said) = rows(&world, visitor.id).await;
     assert_eq!((held, said), (vec![Modality::Chat], vec![false]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_withdrawal_holds_after_a_restart_although_the_end_of_its_session_was_written_first() {
+    let mut world = world().await;
+    let relay = world.start().await;
+    let mut visitor = arrive_speaking(&world, &relay).await;
+    let mia = sign_in(relay.port, world.client(), "mia").await;
+    let mut agent = mia.accept(session(&visitor)).await;
+    break_rows(&world).await;
+    visitor.socket.send(&withdraw()).await;
+    hears_of_it(&mut agent).await;
+    agent.socket.send(&ClientMessage::End {}).await;
+    agent.socket.closed().await;
+    until_ended(&world).await;
+
+    let killed = image(&world);
+    mend_rows(&world).await;
+    relay.stop().await;
+    world.folder = killed;
+    mend_rows(&world).await;
+    assert_eq!(rows(&world, visitor.id).await.0, CHAT_AND_SOUND);
+    world.start().await.stop().await;
+    let (held, said) = rows(&world, visitor.id).await;
+    assert_eq!((held, said), (vec![Modality::Chat], vec![false]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_withdrawal_without_a_receipt_is_answered_all_the_same() {
+    let world = world().await;
+    let relay = world.start().await;
+    let mut visitor = arrive_speaking(&world, &relay).await;
+    sql(&folder_of(&world), "UPDATE notices SET bytes = x'00'").await;
+    visitor.socket.send(&withdraw()).await;
+    let answer = visitor.socket.until(|frame| match frame {
+        ServerMessage::Agreed {
+            modalities,
+            receipt,
+        } => Some((modalities.clone(), receipt.is_some())),
+        _ => None,
+    });
+    assert_eq!(answer.await, (vec![Modality::Chat], false));
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_withdrawal_whose_row_is_there_no_more_is_not_tried_for_ever() {
+    let world = world().await;
+    let relay = world.start().await;
+    let mut visitor = arrive_speaking(&world, &relay).await;
+    let erased = "PRAGMA foreign_keys = OFF; DELETE FROM consents; DELETE FROM participants";
+    sql(&folder_of(&world), erased).await;
+    visitor.socket.send(&withdraw()).await;
+    assert_eq!(visitor.socket.until_error().await, ErrorCode::Internal);
+    relay.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,6 @@
 //! Calls in a room: who may, who is rung, what flows.
 
+mod offers;
 mod recorded;
 mod withdrawn;
 

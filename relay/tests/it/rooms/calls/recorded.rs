@@ -113,21 +113,41 @@ fn an_end_does_not_wait_for_a_worker_that_says_nothing() {
     assert!(ended(&talk.passes(1)).is_some());
 }
 
+/// The parts that a batch of this call becomes on its track.
+fn of_call(talk: &mut Talk, call: u64, track: u32) -> Vec<(u32, u32, u32)> {
+    let batch = b"one".to_vec().into();
+    let gaps = Vec::new();
+    let captured = Captured {
+        call,
+        track,
+        batch,
+        gaps,
+    };
+    let mut parts = parts(&talk.does(Command::Media(News::Captured(captured))));
+    parts.retain(|(of, _, _)| *of == track);
+    parts
+}
+
+#[test]
+fn nothing_of_a_call_for_which_no_key_could_be_made_goes_under_an_earlier_one() {
+    let mut talk = Talk::talking(true);
+    let microphone = talk.view().people[0].sources[0].track;
+    assert_eq!(of_call(&mut talk, 1, microphone), [(microphone, 1, 0)]);
+    // Those that are known are too old now.
+    talk.passes(600_000);
+    for _ in 0..2 {
+        assert_eq!(of_call(&mut talk, 2, microphone), []);
+    }
+    let keys = super::super::model::target(talk.visited.room.facts().tenant);
+    talk.does(Command::SealTo(keys));
+    assert_eq!(of_call(&mut talk, 2, microphone), [(microphone, 2, 0)]);
+}
+
 #[test]
 fn a_second_call_of_a_session_is_recorded_in_an_epoch_of_its_own() {
     let mut talk = Talk::talking(true);
     let microphone = talk.view().people[0].sources[0].track;
-    let mut of = |call: u64| {
-        let batch = b"one".to_vec().into();
-        let gaps = Vec::new();
-        let captured = Captured {
-            call,
-            track: microphone,
-            batch,
-            gaps,
-        };
-        parts(&talk.does(Command::Media(News::Captured(captured))))
-    };
+    let mut of = |call| of_call(&mut talk, call, microphone);
     assert_eq!(of(1), [(microphone, 1, 0)]);
     assert_eq!(of(1), [(microphone, 1, 0)]);
     // Its streams have the numbers of the first call's again.

@@ -97,6 +97,32 @@ fn a_withdrawal_stops_the_capture_at_once_while_another_change_is_being_written(
 }
 
 #[test]
+fn a_source_that_an_offer_takes_away_is_opened_no_more() {
+    let (mut talk, camera) = with_camera();
+    talk.says(VISITOR, ClientMessage::Hold { on: true });
+    // Said in a row, before the worker has answered anything.
+    talk.says(VISITOR, offer(&[Modality::Audio], &[]));
+    let back = talk.says(VISITOR, ClientMessage::Hold { on: false });
+    let opened = |done: &Done| gates(done).contains(&(camera, Gate::Open));
+    assert_eq!(gates(&back).len(), 2, "sound both ways: {back:?}");
+    assert!(!opened(&back), "{back:?}");
+    let answered = talk.answered(VISITOR);
+    let kind = CAMERA;
+    assert_eq!(noted(&answered), [CallEvent::Removed { kind }]);
+    assert!(!opened(&answered), "{answered:?}");
+    // Offered again, it flows when the room has said so.
+    assert!(opened(&talk.offers(VISITOR, &[Modality::Audio, CAMERA])));
+    // An offer that is refused takes nothing away.
+    talk.says(VISITOR, ClientMessage::Hold { on: true });
+    talk.says(VISITOR, offer(&[Modality::Audio], &[]));
+    talk.says(VISITOR, ClientMessage::Hold { on: false });
+    let (peer, answer) = (talk.visited.visitor, Err(ErrorCode::SdpRefused));
+    assert!(opened(
+        &talk.does(Command::Media(News::Answer { peer, answer }))
+    ));
+}
+
+#[test]
 fn a_withdrawal_stands_in_the_record_before_its_row_is_written_and_is_answered_after() {
     let (mut talk, _) = with_camera();
     let done = talk.says(VISITOR, withdraw(CAMERA));

@@ -1,0 +1,92 @@
+//! Someone in a call, and what they send.
+
+use std::collections::VecDeque;
+
+use proto::call::Standing;
+use proto::notice::Modality;
+use proto::{Millis, TrackNo};
+
+use crate::media::order::{Cause, Gate};
+
+/// For so long a call rings.
+const RING_MS: i64 = 45_000;
+/// For so long someone whose connection broke is waited for.
+pub(super) const AWAY_MS: i64 = 30_000;
+
+/// Someone who is, was or is to be in a call.
+#[derive(Debug)]
+pub(super) struct Caller {
+    pub(super) who: usize,
+    pub(super) standing: Standing,
+    /// For so long they are rung, or waited for.
+    pub(super) until: Millis,
+    pub(super) held: bool,
+    pub(super) sources: Vec<Source>,
+    /// Offers that wait for their answers, in order: what each makes of the sources. `None` makes
+    /// nothing of them: it was made before they left and came back.
+    pub(super) offered: VecDeque<Option<Vec<(Modality, TrackNo)>>>,
+}
+
+/// One thing that a caller sends.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) kind: Modality,
+    pub(super) track: TrackNo,
+    pub(super) muted: bool,
+    /// As the worker was last told.
+    pub(super) gate: Option<Gate>,
+    /// It has flowed, and does not since then.
+    pub(super) closed_since: Option<(Millis, Cause)>,
+}
+
+impl Caller {
+    pub(super) fn new(who: usize, standing: Standing, now: Millis) -> Self {
+        Self {
+            who,
+            standing,
+            until: match standing {
+                Standing::Ringing => now.plus(RING_MS),
+                _ => now.plus(AWAY_MS),
+            },
+            held: false,
+            sources: Vec::new(),
+            offered: VecDeque::new(),
+        }
+    }
+
+    /// With a connection or without.
+    pub(super) fn is_in(&self) -> bool {
+        matches!(self.standing, Standing::In | Standing::Away)
+    }
+
+    pub(super) fn is_awaited(&self) -> bool {
+        matches!(self.standing, Standing::Ringing | Standing::Away)
+    }
+
+    pub(super) fn is_or_will_be_in(&self) -> bool {
+        self.is_in() || self.standing == Standing::Ringing
+    }
+
+    /// The offer that counts and waits for its answer.
+    pub(super) fn offer(&self) -> Option<&Vec<(Modality, TrackNo)>> {
+        self.offered.back()?.as_ref()
+    }
+
+    /// Whether that offer leaves `track` out.
+    pub(super) fn takes_away(&self, track: TrackNo) -> bool {
+        let left_out = |offer: &Vec<(Modality, TrackNo)>| offer.iter().all(|(_, t)| *t != track);
+        self.offer().is_some_and(left_out)
+    }
+}
+
+impl Source {
+    pub(super) fn new(kind: Modality, track: TrackNo) -> Self {
+        Self {
+            kind,
+            track,
+            muted: false,
+            gate: None,
+            closed_since: None,
+        }
+    }
+}
