@@ -34,7 +34,7 @@ async fn nothing_of_an_unrecorded_conversation_is_said_to_be_kept() -> Result<()
     promises_nothing(&visitor.browser, &desk.browser).await?;
 
     house.relay.kill().await?;
-    let lost = "The connection is gone. This conversation is not recorded: nothing of it is kept after the end";
+    let lost = "The connection is lost. This conversation is not recorded: nothing of it is kept after the end";
     visitor.browser.read(lost).await?;
     visitor.write("Are you there?").await?;
     desk.browser
