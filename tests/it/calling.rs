@@ -17,6 +17,8 @@ use crate::session::client;
 
 const VISITOR: &str = "Blue Heron";
 const CAMERA: &str = "Turn the camera on";
+const MUTE: &str = "Mute the microphone";
+const UNMUTE: &str = "Open the microphone";
 
 /// A visitor on the client's page, who agrees to chat.
 async fn visitor(house: &House, driver: &Driver, name: &str, who: &str) -> Result<Visitor> {
@@ -118,7 +120,7 @@ async fn three_people_hear_and_see_each_other_by_name() -> Result<()> {
     for browser in [widget, desk, third] {
         moving(browser, 2).await?;
     }
-    third.press_named("Mute the microphone").await?;
+    third.press_named(MUTE).await?;
     tiles(widget, &[("Mia", ""), ("Jonas", "Muted")]).await?;
     tiles(desk, &[(VISITOR, ""), ("Jonas", "Muted")]).await?;
     pictures(widget, desk, "three").await?;
@@ -173,7 +175,7 @@ async fn a_call_is_begun_taken_muted_and_ended_by_keyboard_alone() -> Result<()>
     back(widget, "Agree and call").await?;
     widget.tap(Key::Enter, "").await?;
     widget.read("It rings at").await?;
-    on(widget, "Mute the microphone").await?;
+    on(widget, MUTE).await?;
 
     // The ring takes no focus from who writes; the key takes the call.
     desk.see(".card.ring").await?;
@@ -187,23 +189,23 @@ async fn a_call_is_begun_taken_muted_and_ended_by_keyboard_alone() -> Result<()>
         performer::connected(browser).await?;
         browser.read("In the call").await?;
     }
-    on(desk, "Mute the microphone").await?;
-    on(widget, "Mute the microphone").await?;
+    on(desk, MUTE).await?;
+    on(widget, MUTE).await?;
 
     // Both mute and open again, and the focus stays where it was.
     desk.type_text("m").await?;
     tiles(widget, &[("Mia", "Muted")]).await?;
-    on(desk, "Open the microphone").await?;
+    on(desk, UNMUTE).await?;
     desk.type_text("m").await?;
     tiles(widget, &[("Mia", "")]).await?;
     widget.tap(Key::Enter, "").await?;
     tiles(desk, &[(VISITOR, "Muted")]).await?;
-    on(widget, "Open the microphone").await?;
+    on(widget, UNMUTE).await?;
     widget.tap(Key::Enter, "").await?;
     tiles(desk, &[(VISITOR, "")]).await?;
 
     // Tab goes through the controls and out of them, to where one writes.
-    let order = walk(widget, 7).await?;
+    let order = walk(widget, 8).await?;
     ensure!(
         order.starts_with(&[
             CAMERA.to_owned(),
@@ -240,8 +242,16 @@ async fn a_call_is_begun_taken_muted_and_ended_by_keyboard_alone() -> Result<()>
     on(widget, "Close").await?;
     widget.tap(Key::Enter, "").await?;
     widget.gone("vestibule-call .card").await?;
-    // Putting it away leaves the focus on the page; whoever writes goes there.
-    widget.press("vestibule-talk textarea").await?;
+    // That is put away: whoever writes may begin at once.
+    on(widget, "Write a message").await?;
+    widget.type_text("Back").await?;
+    let written: String = widget
+        .value(
+            "return document.querySelector('textarea').value",
+            Vec::new(),
+        )
+        .await?;
+    ensure!(written == "Back", "{written:?}");
 
     // The agent calls; the visitor hangs up with the focus on the button that says so.
     desk.tap(Key::Alt, "c").await?;
@@ -250,10 +260,95 @@ async fn a_call_is_begun_taken_muted_and_ended_by_keyboard_alone() -> Result<()>
     back(widget, "Answer").await?;
     widget.tap(Key::Enter, "").await?;
     widget.read("In the call").await?;
-    on(widget, "Mute the microphone").await?;
+    on(widget, MUTE).await?;
     while walk(widget, 1).await? != ["Hang up"] {}
     widget.tap(Key::Enter, "").await?;
     desk.read("The call has ended. It lasted").await?;
+    house.stop().await
+}
+
+/// Whether the last of what was said and what happened is in sight, and nothing lies over it.
+const AT_END: &str = "const log = document.querySelector('vestibule-log, .scroller');
+  const down = [...document.querySelectorAll('.down')].some((button) => button.checkVisibility());
+  return !down && log.clientHeight > 0 && log.scrollHeight - log.scrollTop - log.clientHeight < 2";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_stays_at_its_end_in_a_call_and_folds_what_happens_in_it() -> Result<()> {
+    let mut house = House::start().await?;
+    let driver = Driver::start().await?;
+    let bank = client(&house, "alpine")?.clone();
+    let mia = bank.agents.first().context("the bank has agents")?;
+    let agent = agent(&house, &driver, "log-desk", &bank, mia).await?;
+    let visitor = visitor(&house, &driver, "log-widget", VISITOR).await?;
+    agent.accept(VISITOR).await?;
+    let (widget, desk) = (&visitor.browser, &agent.browser);
+    for number in 1..=9 {
+        agent.say(&format!("This is number {number}.")).await?;
+    }
+    visitor.say("My card was declined.").await?;
+    call(&visitor, &agent).await?;
+    for _ in 0..3 {
+        widget.press_named(MUTE).await?;
+        widget.press_named(UNMUTE).await?;
+    }
+    widget.press_named(CAMERA).await?;
+    widget.press_named("Agree and turn the camera on").await?;
+    desk.press_named("Agree and see it").await?;
+    moving(desk, 1).await?;
+    for browser in [widget, desk] {
+        browser.until("the log's end", AT_END, Vec::new()).await?;
+        browser.picture("folded").await?;
+    }
+
+    // One line tells the last and how many they are, and they are one key away.
+    let folds = widget.texts(".event summary").await?;
+    ensure!(folds.len() == 1, "{folds:?}");
+    ensure!(desk.texts(".event summary").await?.len() == 1, "the desk's");
+    ensure!(
+        folds.iter().all(|fold| fold.ends_with(" events")),
+        "{folds:?}"
+    );
+    let shown = "return [...document.querySelectorAll('.event li')].filter((li) => li.checkVisibility()).length";
+    ensure!(widget.value::<u64>(shown, Vec::new()).await? == 0, "open");
+    widget
+        .execute(
+            "document.querySelector('.event summary').focus()",
+            Vec::new(),
+        )
+        .await?;
+    widget.tap(Key::Enter, "").await?;
+    widget.read("You agreed to sound").await?;
+    widget.picture("unfolded").await?;
+    let before: u64 = widget.value(shown, Vec::new()).await?;
+    desk.press_named(MUTE).await?;
+    let more = "return document.querySelectorAll('.event li').length > arguments[0]";
+    widget.until("one more", more, vec![before.into()]).await?;
+    let open: bool = widget
+        .value(
+            "return document.activeElement.matches('[open] summary')",
+            Vec::new(),
+        )
+        .await?;
+    ensure!(open, "what was open is closed, or has lost the focus");
+
+    // What is said stands by itself; the call's beginning and end do too.
+    visitor.say("It works now.").await?;
+    widget.press_named("Hang up").await?;
+    for (browser, who) in [(widget, "You"), (desk, VISITOR)] {
+        let called = format!("{who} called");
+        let lines = if who == "You" {
+            visitor.lines().await?
+        } else {
+            agent.lines().await?
+        };
+        let plain = |text: &str| text.replace(['\u{2068}', '\u{2069}'], "");
+        ensure!(
+            lines.iter().any(|line| plain(&line.text) == called),
+            "{lines:?}"
+        );
+        browser.read("The call ended after").await?;
+        browser.until("the log's end", AT_END, Vec::new()).await?;
+    }
     house.stop().await
 }
 

@@ -1,7 +1,6 @@
 // What a call is to one participant: pure functions over what the relay tells.
 
-/** @import { Words } from './i18n.js' */
-/** @import { CallEvent, CallPerson, CallView, Kind, Modality, SourceState } from './wire.js' */
+/** @import { CallPerson, CallView, Kind, Modality, SourceState } from './wire.js' */
 
 /** In the order in which they are shown. */
 export const KINDS = /** @type {const} */ (['audio', 'video', 'screen']);
@@ -149,32 +148,4 @@ export function clock(ms) {
   const two = (/** @type {number} */ n) => String(n).padStart(2, '0');
   const rest = `${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
   return seconds < 3600 ? rest : `${Math.floor(seconds / 3600)}:${rest}`;
-}
-
-/**
- * What happened in and about a call, as one line. Empty where it needs none: that sound goes with the call is said by joining it.
- * @param {Words} words that know the calls' strings
- * @param {CallEvent} what
- * @param {string} who
- * @returns {string}
- */
-export function callLine(words, what, who) {
-  if (what.k === 'call_over' && what.lasted_ms > 0) return words.t('n_call_over', { time: words.duration(what.lasted_ms) });
-  const key = keyOf(what);
-  return words.has(key) ? words.t(key, { who }) : '';
-}
-
-/** @param {CallEvent} what */
-function keyOf(what) {
-  switch (what.k) {
-    case 'agreed':
-    case 'withdrew': return `n_${what.k}_${what.modality}`;
-    case 'declined': return `n_declined_${what.reason}`;
-    case 'added':
-    case 'removed': return `n_${what.k}_${what.kind}`;
-    case 'muted': return `n_${what.on ? '' : 'un'}muted_${what.kind}`;
-    case 'held': return `n_${what.on ? '' : 'un'}held`;
-    case 'call_over': return 'n_call_over_never';
-    default: return `n_${what.k}`;
-  }
 }

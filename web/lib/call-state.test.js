@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import en from './call-strings/en.js';
-import { askedFor, callLine, clock, missing, othersIn, phaseOf, seat, withoutAddresses } from './call-state.js';
-import { Words } from './i18n.js';
+import { askedFor, clock, missing, othersIn, phaseOf, seat, withoutAddresses } from './call-state.js';
 
 /** @import { CallPerson, CallView, Kind, SourceState, Standing } from './wire.js' */
 
@@ -60,23 +58,6 @@ test('an offer names no address that the browser has found', () => {
   assert.match(clean, /^m=audio 9 UDP/m);
   assert.match(clean, /^m=video 0 UDP/m);
   assert.match(clean, /^c=IN IP4 0\.0\.0\.0\r$/m);
-});
-
-test('every event of a call has its line, and what is said by another has none', () => {
-  const words = new Words('en', en);
-  const line = (/** @type {any} */ what) => callLine(words, what, 'Mia');
-  assert.equal(line({ k: 'joined_call' }), 'Mia joined the call');
-  assert.equal(line({ k: 'muted', kind: 'audio', on: false }), 'Mia opened the microphone again');
-  assert.equal(line({ k: 'declined', reason: 'busy' }), 'Mia did not take the call: in another one');
-  assert.equal(line({ k: 'call_over', reason: 'hung_up', lasted_ms: 61_000 }), 'The call ended after 1 minute');
-  assert.equal(line({ k: 'call_over', reason: 'no_answer', lasted_ms: 0 }), 'The call ended before anyone talked');
-  assert.equal(line({ k: 'added', kind: 'audio' }), '');
-  const all = [...['agreed', 'withdrew'].flatMap((k) => ['audio', 'video', 'screen'].map((modality) => ({ k, modality }))),
-    ...['added', 'removed'].flatMap((k) => ['video', 'screen'].map((kind) => ({ k, kind }))),
-    ...['declined', 'busy', 'no_permission', 'no_device'].map((reason) => ({ k: 'declined', reason })),
-    ...['rang', 'joined_call', 'left_call'].map((k) => ({ k })), ...[true, false].map((on) => ({ k: 'held', on })),
-    ...[true, false].map((on) => ({ k: 'muted', kind: 'audio', on }))];
-  for (const what of all) assert.match(line(what), /Mia/, JSON.stringify(what));
 });
 
 test('a clock shows hours only when there are some', () => {
