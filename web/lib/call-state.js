@@ -1,6 +1,6 @@
 // What a call is to one participant: pure functions over what the relay tells.
 
-/** @import { CallPerson, CallView, Kind, Modality, SourceState } from './wire.js' */
+/** @import { CallOver, CallPerson, CallView, Kind, Modality, SourceState } from './wire.js' */
 
 /** In the order in which they are shown. */
 export const KINDS = /** @type {const} */ (['audio', 'video', 'screen']);
@@ -46,7 +46,7 @@ export function othersIn(call, me) {
 /**
  * Somebody's source of a kind, if they send one.
  * @param {CallPerson | null} person
- * @param {Kind} kind
+ * @param {Modality} kind
  */
 export function sourceOf(person, kind) {
   return person?.sources.find((s) => s.kind === kind) ?? null;
@@ -83,11 +83,22 @@ export function askedFor(call, me, agreed) {
 }
 
 /**
- * Whether anything of this call is heard, seen or recorded just now.
- * @param {CallView | null} call
+ * Whether anything of this call is heard, seen or recorded just now: whoever is alone in it is not.
+ * @param {CallView} call
  */
 export function flows(call) {
-  return call?.people.some((p) => p.standing === 'in' && p.sources.some((s) => s.state === 'live')) ?? false;
+  const people = call.people.filter((p) => p.standing === 'in');
+  return people.length > 1 && people.some((p) => p.sources.some((s) => s.state === 'live'));
+}
+
+/**
+ * Whether this participant has missed the call that ended so.
+ * @param {CallOver} over
+ * @param {string | null} caller
+ * @param {string} me
+ */
+export function missedIn({ by, lasted_ms, reason }, caller, me) {
+  return lasted_ms === 0 && caller !== me && (reason === 'no_answer' || (reason === 'hung_up' && by !== me) || (reason === 'busy' && by === me));
 }
 
 /**

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { askedFor, clock, missing, othersIn, phaseOf, seat, withoutAddresses } from './call-state.js';
+import { askedFor, clock, flows, missedIn, missing, othersIn, phaseOf, seat, withoutAddresses } from './call-state.js';
 
-/** @import { CallPerson, CallView, Kind, SourceState, Standing } from './wire.js' */
+/** @import { CallPerson, CallView, Kind, OverReason, SourceState, Standing } from './wire.js' */
 
 /** @type {(participant: string, standing: Standing, sources?: [Kind, SourceState][]) => CallPerson} */
 const person = (participant, standing, sources = []) => ({ participant, standing, held: false,
@@ -33,6 +33,20 @@ test('what another sends that I have not agreed to is asked for, and nothing tha
   const runs = call(person('me', 'in'), person('mia', 'in', [['audio', 'live'], ['screen', 'unagreed']]));
   assert.deepEqual(askedFor(runs, 'me', ['chat', 'audio']), { participant: 'mia', kind: 'screen' });
   assert.equal(askedFor(runs, 'me', ['chat', 'audio', 'screen']), null);
+});
+
+test('something flows while somebody sends it and another is there, and not while everyone is muted or held', () => {
+  const mia = person('mia', 'in', [['audio', 'muted']]);
+  assert.ok(flows(call(person('me', 'in', [['audio', 'live']]), mia)));
+  assert.ok(!flows(call(person('me', 'in', [['audio', 'held']]), mia)));
+  assert.ok(!flows(call(person('me', 'in', [['audio', 'live']]), person('mia', 'ringing'))));
+});
+
+test('a call is missed by whom it rang for, or who was in another; not by whoever began or declined it', () => {
+  /** @type {(reason: OverReason, by: string | null, caller?: string, lasted_ms?: number) => boolean} */
+  const missed = (reason, by, caller = 'mia', lasted_ms = 0) => missedIn({ reason, by, lasted_ms }, caller, 'me');
+  assert.deepEqual([missed('no_answer', null), missed('hung_up', 'mia'), missed('busy', 'me')], [true, true, true]);
+  assert.deepEqual([missed('no_answer', null, 'me'), missed('declined', 'me'), missed('hung_up', 'mia', 'mia', 9)], [false, false, false]);
 });
 
 test('a source keeps its place, and one that goes leaves it to the next of its medium', () => {
