@@ -11,10 +11,10 @@ test('every event of a call has its line, and what is said by another has none',
   const words = new Words('en', en);
   const line = (/** @type {any} */ what) => callLine(words, what, 'Mia');
   assert.equal(line({ k: 'joined_call' }), 'Mia joined the call');
-  assert.equal(line({ k: 'muted', kind: 'audio', on: false }), 'Mia opened the microphone again');
-  assert.equal(line({ k: 'declined', reason: 'busy' }), 'Mia did not take the call: in another one');
+  assert.equal(line({ k: 'muted', kind: 'audio', on: false }), 'Mia unmuted the microphone');
+  assert.equal(line({ k: 'declined', reason: 'busy' }), 'Mia was in another call');
   assert.equal(line({ k: 'call_over', reason: 'hung_up', lasted_ms: 61_000 }), 'The call ended after 1 minute');
-  assert.equal(line({ k: 'call_over', reason: 'no_answer', lasted_ms: 0 }), 'The call ended before anyone talked');
+  assert.equal(line({ k: 'call_over', reason: 'no_answer', lasted_ms: 0 }), 'The call was not answered');
   assert.equal(line({ k: 'added', kind: 'audio' }), '');
   const all = [...['agreed', 'withdrew'].flatMap((k) => ['audio', 'video', 'screen'].map((modality) => ({ k, modality }))),
     ...['added', 'removed'].flatMap((k) => ['video', 'screen'].map((kind) => ({ k, kind }))),

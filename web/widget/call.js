@@ -2,7 +2,7 @@
 
 import { Call } from '../lib/call.js';
 import { CallStage, ICONS } from '../lib/call-stage.js';
-import { KINDS } from '../lib/call-state.js';
+import { flows, KINDS } from '../lib/call-state.js';
 import { fill, h, icon } from '../lib/h.js';
 import { allowSound, ring } from '../lib/ring.js';
 import { Log } from './log.js';
@@ -46,6 +46,8 @@ export async function attach(page, kept, connection, door, place) {
     const can = !connection.over && !call.active && call.phase === 'none' && agents.some((p) => p.participant !== me);
     sound.hidden = !can || !offered.includes('audio');
     picture.hidden = sound.hidden || !offered.includes('video');
+    const sign = document.querySelector('.top .recorded');
+    if (sign) sign.textContent = words.t(call.view && !flows(call.view) ? 'recorded_chat' : 'recorded');
     withdrawals(page, call);
   };
   call.addEventListener('change', draw);
