@@ -1,6 +1,8 @@
 //! Calls in browsers beyond two people and a mouse: three of them, by keyboard alone, and with somebody
 //! who is in another call already.
 
+mod beside;
+
 use anyhow::{Context as _, Result, bail, ensure};
 use demo::people::{Client, Person};
 use testkit::Key;
@@ -18,7 +20,7 @@ use crate::session::client;
 const VISITOR: &str = "Blue Heron";
 const CAMERA: &str = "Turn the camera on";
 const MUTE: &str = "Mute the microphone";
-const UNMUTE: &str = "Open the microphone";
+const UNMUTE: &str = "Unmute the microphone";
 
 /// A visitor on the client's page, who agrees to chat.
 async fn visitor(house: &House, driver: &Driver, name: &str, who: &str) -> Result<Visitor> {
@@ -109,9 +111,9 @@ async fn three_people_hear_and_see_each_other_by_name() -> Result<()> {
     // A camera flows once all three have agreed to cameras.
     widget.press_named(CAMERA).await?;
     widget.press_named("Agree and turn the camera on").await?;
-    desk.press_named("Agree and see it").await?;
-    widget.read("Not everyone has agreed yet").await?;
-    third.press_named("Agree and see it").await?;
+    desk.press_named("Agree and watch").await?;
+    widget.read("Waiting for everyone to agree").await?;
+    third.press_named("Agree and watch").await?;
     moving(desk, 1).await?;
     moving(third, 1).await?;
     for agent in [desk, third] {
@@ -174,7 +176,7 @@ async fn a_call_is_begun_taken_muted_and_ended_by_keyboard_alone() -> Result<()>
     );
     back(widget, "Agree and call").await?;
     widget.tap(Key::Enter, "").await?;
-    widget.read("It rings at").await?;
+    widget.read("Calling \u{2068}").await?;
     on(widget, MUTE).await?;
 
     // The ring takes no focus from who writes; the key takes the call.
@@ -211,18 +213,18 @@ async fn a_call_is_begun_taken_muted_and_ended_by_keyboard_alone() -> Result<()>
             CAMERA.to_owned(),
             "Show your screen".to_owned(),
             "Put the call on hold".to_owned(),
-            "Devices and agreements".to_owned(),
+            "Devices and consent".to_owned(),
             "Hang up".to_owned(),
         ]) && order.iter().any(|name| name == "Write a message"),
         "{order:?}"
     );
     // The devices open, and Escape closes them and nothing else.
-    back(widget, "Devices and agreements").await?;
+    back(widget, "Devices and consent").await?;
     widget.tap(Key::Enter, "").await?;
     widget.see(".settings select").await?;
     widget.tap(Key::Escape, "").await?;
     widget.gone(".settings select").await?;
-    on(widget, "Devices and agreements").await?;
+    on(widget, "Devices and consent").await?;
 
     // What was begun to be written is still there; the key hangs up also from there.
     desk.type_text("r").await?;
@@ -267,91 +269,6 @@ async fn a_call_is_begun_taken_muted_and_ended_by_keyboard_alone() -> Result<()>
     house.stop().await
 }
 
-/// Whether the last of what was said and what happened is in sight, and nothing lies over it.
-const AT_END: &str = "const log = document.querySelector('vestibule-log, .scroller');
-  const down = [...document.querySelectorAll('.down')].some((button) => button.checkVisibility());
-  return !down && log.clientHeight > 0 && log.scrollHeight - log.scrollTop - log.clientHeight < 2";
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_log_stays_at_its_end_in_a_call_and_folds_what_happens_in_it() -> Result<()> {
-    let mut house = House::start().await?;
-    let driver = Driver::start().await?;
-    let bank = client(&house, "alpine")?.clone();
-    let mia = bank.agents.first().context("the bank has agents")?;
-    let agent = agent(&house, &driver, "log-desk", &bank, mia).await?;
-    let visitor = visitor(&house, &driver, "log-widget", VISITOR).await?;
-    agent.accept(VISITOR).await?;
-    let (widget, desk) = (&visitor.browser, &agent.browser);
-    for number in 1..=9 {
-        agent.say(&format!("This is number {number}.")).await?;
-    }
-    visitor.say("My card was declined.").await?;
-    call(&visitor, &agent).await?;
-    for _ in 0..3 {
-        widget.press_named(MUTE).await?;
-        widget.press_named(UNMUTE).await?;
-    }
-    widget.press_named(CAMERA).await?;
-    widget.press_named("Agree and turn the camera on").await?;
-    desk.press_named("Agree and see it").await?;
-    moving(desk, 1).await?;
-    for browser in [widget, desk] {
-        browser.until("the log's end", AT_END, Vec::new()).await?;
-        browser.picture("folded").await?;
-    }
-
-    // One line tells the last and how many they are, and they are one key away.
-    let folds = widget.texts(".event summary").await?;
-    ensure!(folds.len() == 1, "{folds:?}");
-    ensure!(desk.texts(".event summary").await?.len() == 1, "the desk's");
-    ensure!(
-        folds.iter().all(|fold| fold.ends_with(" events")),
-        "{folds:?}"
-    );
-    let shown = "return [...document.querySelectorAll('.event li')].filter((li) => li.checkVisibility()).length";
-    ensure!(widget.value::<u64>(shown, Vec::new()).await? == 0, "open");
-    widget
-        .execute(
-            "document.querySelector('.event summary').focus()",
-            Vec::new(),
-        )
-        .await?;
-    widget.tap(Key::Enter, "").await?;
-    widget.read("You agreed to sound").await?;
-    widget.picture("unfolded").await?;
-    let before: u64 = widget.value(shown, Vec::new()).await?;
-    desk.press_named(MUTE).await?;
-    let more = "return document.querySelectorAll('.event li').length > arguments[0]";
-    widget.until("one more", more, vec![before.into()]).await?;
-    let open: bool = widget
-        .value(
-            "return document.activeElement.matches('[open] summary')",
-            Vec::new(),
-        )
-        .await?;
-    ensure!(open, "what was open is closed, or has lost the focus");
-
-    // What is said stands by itself; the call's beginning and end do too.
-    visitor.say("It works now.").await?;
-    widget.press_named("Hang up").await?;
-    for (browser, who) in [(widget, "You"), (desk, VISITOR)] {
-        let called = format!("{who} called");
-        let lines = if who == "You" {
-            visitor.lines().await?
-        } else {
-            agent.lines().await?
-        };
-        let plain = |text: &str| text.replace(['\u{2068}', '\u{2069}'], "");
-        ensure!(
-            lines.iter().any(|line| plain(&line.text) == called),
-            "{lines:?}"
-        );
-        browser.read("The call ended after").await?;
-        browser.until("the log's end", AT_END, Vec::new()).await?;
-    }
-    house.stop().await
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn who_calls_somebody_in_another_call_is_told_so() -> Result<()> {
     let mut house = House::start().await?;
@@ -369,9 +286,7 @@ async fn who_calls_somebody_in_another_call_is_told_so() -> Result<()> {
     widget.press_named("Call").await?;
     widget.press_named("Agree and call").await?;
     widget.read("is in another call.").await?;
-    widget
-        .read("Mia did not take the call: in another one")
-        .await?;
+    widget.read("Mia was in another call").await?;
     widget.picture("told").await?;
     fits(widget, "busy").await?;
     sized(widget, 320, 640, "told-narrow").await?;
