@@ -83,7 +83,7 @@ impl Pair {
     async fn cameras(&self) -> Result<()> {
         let [widget, desk] = self.both();
         turn_on(widget, "Turn the camera on", "Turn the camera off").await?;
-        desk.press_named("Agree and see it").await?;
+        desk.press_named("Agree and watch").await?;
         turn_on(desk, "Turn the camera on", "Turn the camera off").await?;
         for browser in self.both() {
             sees(browser, 1).await?;

@@ -177,7 +177,7 @@ async fn an_agent_signs_in_accepts_answers_and_ends_by_keyboard_alone() -> Resul
         "Sign out",
         "Blue Heron",
         "Call",
-        "Call with picture",
+        "Video call",
         "Ask a colleague in",
         "Hand over",
         "End",
@@ -196,7 +196,10 @@ async fn an_agent_signs_in_accepts_answers_and_ends_by_keyboard_alone() -> Resul
     page.type_text("ai?").await?;
     let dialogs = page.texts("dialog").await?;
     ensure!(dialogs.is_empty(), "a letter became a key: {dialogs:?}");
-    ensure!(walk(page, 1).await? == ["Put away"], "after the end");
+    ensure!(
+        walk(page, 1).await? == ["Close conversation"],
+        "after the end"
+    );
     page.picture("ended").await?;
     page.tap(Key::Enter, "").await?;
     page.see("desk-past").await?;

@@ -34,7 +34,7 @@ async fn nothing_of_an_unrecorded_conversation_is_said_to_be_kept() -> Result<()
     promises_nothing(&visitor.browser, &desk.browser).await?;
 
     house.relay.kill().await?;
-    let lost = "The connection is gone. This conversation is not recorded: nothing of it is kept after the end";
+    let lost = "The connection is lost. This conversation is not recorded: nothing of it is kept after the end";
     visitor.browser.read(lost).await?;
     visitor.write("Are you there?").await?;
     desk.browser
@@ -48,7 +48,7 @@ async fn nothing_of_an_unrecorded_conversation_is_said_to_be_kept() -> Result<()
     let ended = "The conversation has ended. This conversation is not recorded: nothing of it is kept after the end";
     visitor.browser.read(ended).await?;
     desk.browser.read("This conversation has ended").await?;
-    desk.browser.read("Put away").await?;
+    desk.browser.read("Close conversation").await?;
     visitor.browser.picture("after").await?;
     desk.browser.picture("after").await?;
     promises_nothing(&visitor.browser, &desk.browser).await?;
@@ -59,7 +59,7 @@ async fn nothing_of_an_unrecorded_conversation_is_said_to_be_kept() -> Result<()
     visitor.press_launcher().await?;
     visitor.browser.read(ended).await?;
     desk.browser.refresh().await?;
-    desk.browser.read("Nobody waits").await?;
+    desk.browser.read("Nobody is waiting").await?;
     promises_nothing(&visitor.browser, &desk.browser).await?;
 
     visitor.browser.press_named("Start over").await?;

@@ -81,7 +81,7 @@ export class DeskPage extends HTMLElement {
     this.#facts.show(desk);
     this.#warn(desk);
     this.toggleAttribute('data-open', desk.selected !== null);
-    const calls = (desk.queue?.waiting.length ?? 0) + [...desk.talks.values()].reduce((sum, talk) => sum + talk.unread, 0);
+    const calls = (desk.queue?.waiting.length ?? 0) + [...desk.talks.values()].reduce((sum, talk) => sum + talk.unread + Number(talk.missed), 0);
     const waits = desk.queue?.waiting[0];
     const rings = desk.ringing;
     const title = rings ? words.t('title_rings', { who: rings.visitor || words.t('visitor') }) : waits ? words.t('title_waiting', { who: waits.visitor || words.t('visitor') }) : words.t('title');
@@ -91,10 +91,16 @@ export class DeskPage extends HTMLElement {
   /** @param {Desk} desk */
   #warn(desk) {
     const told = desk.online ? desk.trouble ?? '' : 'desk_offline';
-    if (told === this.#told) return;
-    this.#told = told;
-    this.#banner.hidden = told === '';
-    if (!told) return fill(this.#banner);
+    const rings = desk.ringing?.session === desk.selected ? null : desk.ringing;
+    const now = told || (rings?.session ?? '');
+    if (now === this.#told) return;
+    this.#told = now;
+    this.#banner.hidden = now === '';
+    this.#banner.classList.toggle('rings', !told && rings !== null);
+    if (!told) {
+      return fill(this.#banner, rings && h('p', null, words.t('incoming', { who: rings.visitor || words.t('visitor') })),
+        rings && h('button', { onclick: () => desk.select(rings.session) }, words.t('show_call')));
+    }
     fill(this.#banner, h('p', null, refusal(told)),
       desk.online ? h('button', { class: 'plain', onclick: () => desk.complain(null) }, words.t('close')) : null);
   }

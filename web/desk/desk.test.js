@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 
 import callEn from '../lib/call-strings/en.js';
+import notesEn from '../lib/call-strings/notes/en.js';
 import panelsEn from '../lib/call-strings/panels/en.js';
 import { Conversation } from '../lib/conversation.js';
 import de from './strings/de.js';
@@ -25,7 +26,7 @@ test('every string that a page asks for is there, and none is there for nobody',
   const files = (await readdir(folder)).filter((name) => name.endsWith('.js') && !name.endsWith('.test.js'));
   const source = (await Promise.all(files.map((name) => readFile(new URL(name, folder), 'utf8')))).join('\n');
   const quoted = new Set([...source.matchAll(/'(\w+)'/g)].map((match) => match[1]));
-  const all = { ...callEn, ...panelsEn, ...en };
+  const all = { ...callEn, ...notesEn, ...panelsEn, ...en };
   for (const match of source.matchAll(/words\.t\('(\w+)'/g)) assert.ok(match[1] && match[1] in all, match[1]);
   const made = /^(quality|refused|sign_in|acknowledge|modality|offer|role|do|event|progress|key|fact|summary)_|_(title|text|empty|long)$/;
   for (const key of Object.keys(en)) assert.ok(quoted.has(key) || made.test(key), `nobody says ${key}`);

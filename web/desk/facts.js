@@ -35,7 +35,7 @@ export class Facts extends HTMLElement {
     const recorded = entry ? entry.recorded : !talk?.conversation.unrecorded;
     const sign = h('span');
     const over = talk?.over ?? false;
-    recordedSign(sign, recorded, over && !entry);
+    recordedSign(sign, recorded, over && !entry, talk?.conversation.call);
     facts.push(['fact_recording', [sign]]);
     if (entry && recorded) {
       const places = (/** @type {(days: number) => string} */ say) => ({ min: say(entry.minimum_days), max: say(entry.maximum_days) });

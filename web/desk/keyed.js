@@ -7,7 +7,7 @@
  * @param {Element} list
  * @param {readonly T[]} items
  * @param {(item: T) => string} keyOf
- * @param {() => E} make
+ * @param {(item: T) => E} make
  */
 export function keyed(list, items, keyOf, make) {
   const old = new Map(Array.from(list.children, (child) => {
@@ -20,7 +20,7 @@ export function keyed(list, items, keyOf, make) {
   let before = null;
   for (const item of items) {
     const key = keyOf(item);
-    const element = old.get(key) ?? make();
+    const element = old.get(key) ?? make(item);
     element.dataset.key = key;
     element.show(item);
     /** @type {Element | null} */

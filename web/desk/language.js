@@ -3,12 +3,14 @@
 import { chooseLanguage, Words } from '../lib/i18n.js';
 import callDe from '../lib/call-strings/de.js';
 import callEn from '../lib/call-strings/en.js';
+import notesDe from '../lib/call-strings/notes/de.js';
+import notesEn from '../lib/call-strings/notes/en.js';
 import panelsDe from '../lib/call-strings/panels/de.js';
 import panelsEn from '../lib/call-strings/panels/en.js';
 import de from './strings/de.js';
 import en from './strings/en.js';
 
-const languages = { en: { ...callEn, ...panelsEn, ...en }, de: { ...callDe, ...panelsDe, ...de } };
+const languages = { en: { ...callEn, ...notesEn, ...panelsEn, ...en }, de: { ...callDe, ...notesDe, ...panelsDe, ...de } };
 const language = /** @type {keyof typeof languages} */ (chooseLanguage(navigator.languages, Object.keys(languages)));
 /** With the agent's own region, which decides how times are written. */
 const tag = navigator.languages.find((wanted) => wanted.split('-')[0] === language) ?? language;

@@ -1,10 +1,12 @@
 // The left column: who waits, the agent's own conversations, and the earlier ones.
 
-import { fill, h, register } from '../lib/h.js';
+import { ICONS } from '../lib/call-stage.js';
+import { flows } from '../lib/call-state.js';
+import { fill, h, icon, register } from '../lib/h.js';
 import { keyed, say } from './keyed.js';
 import { ago, words } from './language.js';
 
-/** @import { PastSession, QueueEntry } from '../lib/wire.js' */
+/** @import { CallView, PastSession, QueueEntry } from '../lib/wire.js' */
 /** @import { Desk } from './desk.js' */
 
 export class QueueList extends HTMLElement {
@@ -119,8 +121,10 @@ class MineRow extends HTMLElement {
   #who = h('span', { class: 'who', dir: 'auto' });
   #since = h('time', { class: 'small soft since' });
   #last = h('span', { class: 'small soft where last', dir: 'auto' });
+  #call = h('span');
+  #rings = h('span', { class: 'call' }, icon(ICONS.phone, 16), this.#call);
   #unread = h('span', { class: 'unread' });
-  #main = h('button', { class: 'plain row' }, this.#who, this.#since, this.#last, this.#unread);
+  #main = h('button', { class: 'plain row' }, this.#who, this.#since, this.#last, this.#rings, this.#unread);
   #session = '';
 
   /** @param {Desk} desk */
@@ -146,6 +150,11 @@ class MineRow extends HTMLElement {
     const typing = talk && talk.typing.length > 0;
     const here = talk && !(talk.left && entry) ? talk.summary : words.t('not_open_here');
     say(this.#last, typing ? words.t('typing_short') : here);
+    const rings = talk?.call.phase === 'ringing';
+    this.#main.classList.toggle('rings', rings);
+    this.#rings.hidden = !rings && !talk?.missed;
+    this.#last.hidden = !this.#rings.hidden;
+    say(this.#call, words.t(rings ? 'list_rings' : 'list_missed'));
     const unread = talk?.unread ?? 0;
     this.#unread.hidden = unread === 0;
     say(this.#unread, unread ? words.t('unread', { n: unread }) : '');
@@ -201,14 +210,15 @@ export function modalities(names) {
 }
 
 /**
- * The red sign stands only while something is recorded.
+ * The red sign stands only while something is recorded, and says what: of a call that is on hold, nothing is.
  * @param {HTMLElement} element
  * @param {boolean} recorded
  * @param {boolean} [over]
+ * @param {CallView | null} [call]
  */
-export function recordedSign(element, recorded, over = false) {
+export function recordedSign(element, recorded, over = false, call = null) {
   element.className = recorded && !over ? 'recorded' : 'small soft';
-  say(element, words.t(!recorded ? 'not_recorded' : over ? 'was_recorded' : 'recorded'));
+  say(element, words.t(!recorded ? 'not_recorded' : over ? 'was_recorded' : call && !flows(call) ? 'recorded_chat' : 'recorded'));
 }
 
 /**

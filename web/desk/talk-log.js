@@ -1,6 +1,7 @@
 // What was said, in order, and how far one's own messages have come.
 
-import { callLine } from '../lib/call-state.js';
+import { callLine, fold, folded } from '../lib/call-notes.js';
+import { follow } from '../lib/follow.js';
 import { fill, h, icon, register } from '../lib/h.js';
 import { keyed, say } from './keyed.js';
 import { refusal, words } from './language.js';
@@ -9,39 +10,29 @@ import { refusal, words } from './language.js';
 /** @import { Item, Pending } from '../lib/model.js' */
 /** @import { Talk } from './talk.js' */
 
-/** So close to the end, in pixels, counts as being there. */
-const NEAR = 48;
-
 export class TalkLog extends HTMLElement {
   #items = h('div', { role: 'log', 'aria-label': words.t('log_label') });
   #pending = h('div', { role: 'group', 'aria-label': words.t('pending_label') });
   #typing = h('p', { class: 'small soft typing', role: 'status' });
-  #down = h('button', { class: 'down', hidden: true, onclick: () => this.#toEnd() }, icon('M12 5v14M6 13l6 6 6-6', 16), h('span'));
+  #down = h('button', { class: 'down', hidden: true, onclick: () => this.#end.go() }, icon('M12 5v14M6 13l6 6 6-6', 16), h('span'));
   #scroller = h('div', { class: 'scroller', tabindex: '0', 'aria-label': words.t('log_label'), role: 'region' },
     this.#items, this.#pending, this.#typing);
+  #end = follow(this.#scroller);
   /** @type {Talk | null} */
   #talk = null;
-  #follows = true;
-  #onSeen = () => {};
 
   /** @param {() => void} onSeen the end has come on the screen */
   constructor(onSeen) {
     super();
-    this.#onSeen = onSeen;
     this.#scroller.addEventListener('scroll', () => {
-      this.#follows = this.#atEnd();
-      if (this.#follows) this.#onSeen();
+      if (this.#end.at) onSeen();
     }, { passive: true });
-    // A narrower window, or more to write in below, must not hide what was said last.
-    new ResizeObserver(() => {
-      if (this.#follows) this.#toEnd();
-    }).observe(this.#scroller);
     fill(this, this.#scroller, this.#down);
   }
 
   /** Whether what was said last is on the screen. */
   get atEnd() {
-    return this.#follows;
+    return this.#end.at;
   }
 
   /** @param {Talk} talk */
@@ -50,35 +41,25 @@ export class TalkLog extends HTMLElement {
     this.#talk = talk;
     const { conversation } = talk;
     if (other) {
-      this.#follows = true;
+      this.#end.at = true;
       fill(this.#items);
       fill(this.#pending);
     }
     const shown = conversation.items.filter((item) => !item.what || callLine(words, item.what, ' '));
-    const items = shown.map((item, i, all) => ({ item, before: all[i - 1] ?? null, after: all[i + 1] ?? null, conversation }));
-    keyed(this.#items, items, ({ item }) => String(item.n), () => new Line());
+    const runs = folded(shown).map((run, i, all) => ({ run, before: all[i - 1]?.[0] ?? null, after: all[i + 1]?.[0] ?? null, conversation }));
+    keyed(this.#items, runs, ({ run }) => `${run[0]?.n}${run.length > 1 ? ' folded' : ''}`, ({ run }) => (run.length > 1 ? new Fold() : new Line()));
     keyed(this.#pending, conversation.pending.map((pending) => ({ pending, talk })),
       ({ pending }) => String(pending.cid), () => new PendingLine());
     const typing = talk.typing;
     say(this.#typing, typing.length ? words.t('typing', { who: typing.join(', ') }) : '');
-    if (this.#follows) this.#toEnd();
+    this.#end.stay();
     const unread = talk.unread;
-    this.#down.hidden = this.#follows;
+    this.#down.hidden = this.#end.at;
     say(/** @type {Element} */ (this.#down.lastElementChild), unread ? words.t('unread', { n: unread }) : words.t('to_end'));
-  }
-
-  #atEnd() {
-    const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
-    return scrollHeight - scrollTop - clientHeight < NEAR;
-  }
-
-  #toEnd() {
-    this.#follows = true;
-    this.#scroller.scrollTop = this.#scroller.scrollHeight;
   }
 }
 
-/** @typedef {{ item: Item, before: Item | null, after: Item | null, conversation: Conversation }} Shown */
+/** @typedef {{ run: Item[], before: Item | null, after: Item | null, conversation: Conversation }} Shown */
 
 class Line extends HTMLElement {
   #name = h('span', { class: 'small name', dir: 'auto' });
@@ -93,24 +74,23 @@ class Line extends HTMLElement {
   }
 
   /** @param {Shown} shown */
-  show({ item, before, after, conversation }) {
+  show({ run: [item], before, after, conversation }) {
+    if (!item) return;
     const mine = item.participant === conversation.me;
     const said = item.kind === 'said';
     const follows = said && before?.kind === 'said' && before.participant === item.participant;
     const progress = said && mine ? conversation.progress(item) : null;
     const again = said && after?.kind === 'said' && after.participant === item.participant
       && minute(after) === minute(item) && (!mine || conversation.progress(after) === progress);
-    const name = conversation.nameOf(item.participant) || item.name || words.t(item.participant ? 'visitor' : 'nobody');
+    const name = nameIn(conversation, item);
     const now = `${follows} ${again} ${progress} ${name}`;
     if (now === this.#shown) return;
     this.#shown = now;
     this.className = said ? `said ${mine ? 'mine' : 'theirs'}${follows ? ' follows' : ''}` : 'event';
     this.#name.hidden = !said || follows || mine;
     say(this.#name, name);
-    // A name that runs the other way turns neither the sentence nor the time around.
     this.#text.dir = said ? 'auto' : '';
-    const who = `\u2068${item.what && mine ? words.t('you') : name}\u2069`;
-    say(this.#text, said ? item.text ?? '' : item.what ? callLine(words, item.what, who) : words.t(eventKey(item, mine), { who }));
+    say(this.#text, said ? item.text ?? '' : happened(conversation, item));
     say(this.#time, words.time(item.at));
     this.#time.dateTime = new Date(item.at).toISOString();
     this.#time.title = words.exact(item.at);
@@ -122,6 +102,21 @@ class Line extends HTMLElement {
       say(this.#progress, `${words.t(`progress_${progress === 'kept' && conversation.unrecorded ? 'sent' : progress}`)} ${ticks}`);
       this.#progress.dataset.progress = progress;
     }
+  }
+}
+
+/** What happened in a call, where it is much in a row. */
+class Fold extends HTMLElement {
+  #shown = '';
+
+  /** @param {Shown} shown */
+  show({ run, conversation }) {
+    const now = run.map((item) => happened(conversation, item)).join();
+    if (now === this.#shown) return;
+    this.#shown = now;
+    this.className = 'event';
+    fold(this, words, run, (item) => [happened(conversation, item), ' · ',
+      h('time', { datetime: new Date(item.at).toISOString(), title: words.exact(item.at) }, words.time(item.at))]);
   }
 }
 
@@ -158,6 +153,25 @@ class PendingLine extends HTMLElement {
   }
 }
 
+/**
+ * @param {Conversation} conversation
+ * @param {Item} item
+ */
+function nameIn(conversation, item) {
+  return conversation.nameOf(item.participant) || item.name || words.t(item.participant ? 'visitor' : 'nobody');
+}
+
+/**
+ * What happened, as one line. A name that runs the other way turns neither the sentence nor the time around.
+ * @param {Conversation} conversation
+ * @param {Item} item
+ */
+function happened(conversation, item) {
+  const mine = item.participant === conversation.me;
+  const who = `\u2068${item.what && mine ? words.t('you') : nameIn(conversation, item)}\u2069`;
+  return item.what ? callLine(words, item.what, who) : words.t(eventKey(item, mine), { who });
+}
+
 /** @param {Item} item */
 function minute(item) {
   return Math.floor(item.at / 60_000);
@@ -179,4 +193,5 @@ function eventKey(item, mine) {
 
 register('desk-log', TalkLog);
 register('desk-line', Line);
+register('desk-fold', Fold);
 register('desk-pending-line', PendingLine);

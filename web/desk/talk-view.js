@@ -125,7 +125,7 @@ export class TalkView extends HTMLElement {
    */
   #head(talk, entry) {
     say(this.#title, talk?.visitor || entry?.visitor || words.t('visitor'));
-    recordedSign(this.#sign, entry ? entry.recorded : !talk?.conversation.unrecorded, talk?.over && !entry);
+    recordedSign(this.#sign, entry ? entry.recorded : !talk?.conversation.unrecorded, talk?.over && !entry, talk?.conversation.call);
     const visitor = [...talk?.conversation.people.values() ?? []].find((p) => p.role === 'visitor');
     const online = talk?.connection.state === 'open' ? visitor?.online : this.#desk?.online ? entry?.online : undefined;
     say(this.#away, talk?.over || online === undefined ? '' : words.t(online ? 'present' : 'away'));

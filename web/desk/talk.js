@@ -1,6 +1,7 @@
 // One of the agent's conversations: its connection, what was read of it, and its way back.
 
 import { judge, sample } from '../lib/call-quality.js';
+import { missedIn } from '../lib/call-state.js';
 import { Call } from '../lib/call.js';
 import { Connection } from '../lib/connection.js';
 import { forget, keep } from './kept.js';
@@ -102,14 +103,28 @@ export class Talk extends EventTarget {
 
   /** How many messages of others are unread. */
   get unread() {
-    const { me, items, people } = this.conversation;
-    const read = Math.max(this.#read, people.get(me)?.read ?? 0);
-    return items.filter((item) => item.kind === 'said' && item.participant !== me && item.n > read).length;
+    const { me, items } = this.conversation;
+    return items.filter((item) => item.kind === 'said' && item.participant !== me && item.n > this.#looked).length;
+  }
+
+  /** Whether a call rang here in vain since this was looked at. */
+  get missed() {
+    const { items, me } = this.conversation;
+    const over = items.findLast((item) => item.what?.k === 'call_over');
+    const rang = items.findLast((item) => item.what?.k === 'rang');
+    return over?.what?.k === 'call_over' && over.n > this.#looked
+      && missedIn({ ...over.what, by: over.participant }, rang?.participant ?? null, me);
+  }
+
+  /** How far this agent has read. */
+  get #looked() {
+    const { me, people } = this.conversation;
+    return Math.max(this.#read, people.get(me)?.read ?? 0);
   }
 
   /** Everything that has arrived was on the screen. */
   seen() {
-    const before = this.unread;
+    const before = this.unread + Number(this.missed);
     this.#read = this.conversation.last;
     this.connection.mark(this.#read);
     if (before > 0) this.#changed();
@@ -117,7 +132,7 @@ export class Talk extends EventTarget {
 
   /** Everything that has arrived has arrived: tells the others, where it is not on the screen. */
   received() {
-    this.connection.mark(Math.max(this.#read, this.conversation.people.get(this.conversation.me)?.read ?? 0));
+    this.connection.mark(this.#looked);
   }
 
   /**
@@ -145,7 +160,6 @@ export class Talk extends EventTarget {
     if (this.lost) return words.t('summary_lost');
     if (connection.state === 'retrying') return words.t('summary_retrying');
     if (connection.state === 'connecting') return words.t('loading');
-    if (this.call.phase === 'ringing') return words.t('incoming', { who: conversation.nameOf(conversation.call?.by ?? null) || words.t('visitor') });
     if (this.call.active) return words.t('in_call');
     const said = conversation.items.findLast((item) => item.kind === 'said');
     if (!said) return words.t('summary_nothing');

@@ -1,6 +1,6 @@
 // What a call has to ask and to tell beside itself; loaded when there is something.
 
-import { KINDS } from './call-state.js';
+import { KINDS, missedIn } from './call-state.js';
 import { nameOf } from './call-stage.js';
 import { h } from './h.js';
 
@@ -121,12 +121,10 @@ function troubled(words, { code, kind }) {
  * @param {Words} words
  * @param {CallOver} over
  */
-function ended(call, words, { by, lasted_ms, reason }) {
+function ended(call, words, over) {
+  const { by, lasted_ms, reason } = over;
   const { caller, conversation: { me } } = call;
-  if (lasted_ms === 0 && caller !== me && (reason === 'no_answer' || (reason === 'hung_up' && by !== me))) {
-    return words.t('missed', { who: nameOf(call, caller, words) });
-  }
-  if (reason === 'busy' && by === me) return words.t('missed_busy', { who: nameOf(call, caller, words) });
+  if (missedIn(over, caller, me)) return words.t(reason === 'busy' ? 'missed_busy' : 'missed', { who: nameOf(call, caller, words) });
   if (reason === 'hung_up' && lasted_ms > 0) return words.t('call_ended', { time: words.duration(lasted_ms) });
   return words.t(`over_${reason}`, { who: nameOf(call, by, words) });
 }

@@ -109,9 +109,11 @@ export class CallStage extends HTMLElement {
     if (active) this.#press();
     write(this.#status, active ? this.#say() : '');
     this.#tick();
-    // What was pressed is gone: the focus goes to what is to be answered, or to the controls, once they can be pressed.
+    // What was pressed is gone: the focus goes to what is to be answered, to the controls once they can be pressed, or to where one writes.
     const lost = () => document.activeElement?.matches('body, [hidden] *') ?? true;
-    if (this.#had && !conversation.ended && lost()) /** @type {HTMLElement} */ (this.#card.querySelector('h2, button') ?? this.#buttons.mic).focus();
+    if (this.#had && !conversation.ended && lost()) {
+      /** @type {HTMLElement | null} */ (this.#card.querySelector('h2, button') ?? (active ? this.#buttons.mic : document.querySelector('textarea')))?.focus();
+    }
     this.#had &&= lost();
   }
 

@@ -1,7 +1,6 @@
 // What a call is to one participant: pure functions over what the relay tells.
 
-/** @import { Words } from './i18n.js' */
-/** @import { CallEvent, CallPerson, CallView, Kind, Modality, SourceState } from './wire.js' */
+/** @import { CallOver, CallPerson, CallView, Kind, Modality, SourceState } from './wire.js' */
 
 /** In the order in which they are shown. */
 export const KINDS = /** @type {const} */ (['audio', 'video', 'screen']);
@@ -47,7 +46,7 @@ export function othersIn(call, me) {
 /**
  * Somebody's source of a kind, if they send one.
  * @param {CallPerson | null} person
- * @param {Kind} kind
+ * @param {Modality} kind
  */
 export function sourceOf(person, kind) {
   return person?.sources.find((s) => s.kind === kind) ?? null;
@@ -84,11 +83,22 @@ export function askedFor(call, me, agreed) {
 }
 
 /**
- * Whether anything of this call is heard, seen or recorded just now.
- * @param {CallView | null} call
+ * Whether anything of this call is heard, seen or recorded just now: whoever is alone in it is not.
+ * @param {CallView} call
  */
 export function flows(call) {
-  return call?.people.some((p) => p.standing === 'in' && p.sources.some((s) => s.state === 'live')) ?? false;
+  const people = call.people.filter((p) => p.standing === 'in');
+  return people.length > 1 && people.some((p) => p.sources.some((s) => s.state === 'live'));
+}
+
+/**
+ * Whether this participant has missed the call that ended so.
+ * @param {CallOver} over
+ * @param {string | null} caller
+ * @param {string} me
+ */
+export function missedIn({ by, lasted_ms, reason }, caller, me) {
+  return lasted_ms === 0 && caller !== me && (reason === 'no_answer' || (reason === 'hung_up' && by !== me) || (reason === 'busy' && by === me));
 }
 
 /**
@@ -149,32 +159,4 @@ export function clock(ms) {
   const two = (/** @type {number} */ n) => String(n).padStart(2, '0');
   const rest = `${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
   return seconds < 3600 ? rest : `${Math.floor(seconds / 3600)}:${rest}`;
-}
-
-/**
- * What happened in and about a call, as one line. Empty where it needs none: that sound goes with the call is said by joining it.
- * @param {Words} words that know the calls' strings
- * @param {CallEvent} what
- * @param {string} who
- * @returns {string}
- */
-export function callLine(words, what, who) {
-  if (what.k === 'call_over' && what.lasted_ms > 0) return words.t('n_call_over', { time: words.duration(what.lasted_ms) });
-  const key = keyOf(what);
-  return words.has(key) ? words.t(key, { who }) : '';
-}
-
-/** @param {CallEvent} what */
-function keyOf(what) {
-  switch (what.k) {
-    case 'agreed':
-    case 'withdrew': return `n_${what.k}_${what.modality}`;
-    case 'declined': return `n_declined_${what.reason}`;
-    case 'added':
-    case 'removed': return `n_${what.k}_${what.kind}`;
-    case 'muted': return `n_${what.on ? '' : 'un'}muted_${what.kind}`;
-    case 'held': return `n_${what.on ? '' : 'un'}held`;
-    case 'call_over': return 'n_call_over_never';
-    default: return `n_${what.k}`;
-  }
 }

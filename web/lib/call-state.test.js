@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import en from './call-strings/en.js';
-import { askedFor, callLine, clock, missing, othersIn, phaseOf, seat, withoutAddresses } from './call-state.js';
-import { Words } from './i18n.js';
+import { askedFor, clock, flows, missedIn, missing, othersIn, phaseOf, seat, withoutAddresses } from './call-state.js';
 
-/** @import { CallPerson, CallView, Kind, SourceState, Standing } from './wire.js' */
+/** @import { CallPerson, CallView, Kind, OverReason, SourceState, Standing } from './wire.js' */
 
 /** @type {(participant: string, standing: Standing, sources?: [Kind, SourceState][]) => CallPerson} */
 const person = (participant, standing, sources = []) => ({ participant, standing, held: false,
@@ -37,6 +35,20 @@ test('what another sends that I have not agreed to is asked for, and nothing tha
   assert.equal(askedFor(runs, 'me', ['chat', 'audio', 'screen']), null);
 });
 
+test('something flows while somebody sends it and another is there, and not while everyone is muted or held', () => {
+  const mia = person('mia', 'in', [['audio', 'muted']]);
+  assert.ok(flows(call(person('me', 'in', [['audio', 'live']]), mia)));
+  assert.ok(!flows(call(person('me', 'in', [['audio', 'held']]), mia)));
+  assert.ok(!flows(call(person('me', 'in', [['audio', 'live']]), person('mia', 'ringing'))));
+});
+
+test('a call is missed by whom it rang for, or who was in another; not by whoever began or declined it', () => {
+  /** @type {(reason: OverReason, by: string | null, caller?: string, lasted_ms?: number) => boolean} */
+  const missed = (reason, by, caller = 'mia', lasted_ms = 0) => missedIn({ reason, by, lasted_ms }, caller, 'me');
+  assert.deepEqual([missed('no_answer', null), missed('hung_up', 'mia'), missed('busy', 'me')], [true, true, true]);
+  assert.deepEqual([missed('no_answer', null, 'me'), missed('declined', 'me'), missed('hung_up', 'mia', 'mia', 9)], [false, false, false]);
+});
+
 test('a source keeps its place, and one that goes leaves it to the next of its medium', () => {
   const audio = { participant: 'mia', kind: /** @type {const} */ ('audio') };
   const video = { participant: 'mia', kind: /** @type {const} */ ('video') };
@@ -60,23 +72,6 @@ test('an offer names no address that the browser has found', () => {
   assert.match(clean, /^m=audio 9 UDP/m);
   assert.match(clean, /^m=video 0 UDP/m);
   assert.match(clean, /^c=IN IP4 0\.0\.0\.0\r$/m);
-});
-
-test('every event of a call has its line, and what is said by another has none', () => {
-  const words = new Words('en', en);
-  const line = (/** @type {any} */ what) => callLine(words, what, 'Mia');
-  assert.equal(line({ k: 'joined_call' }), 'Mia joined the call');
-  assert.equal(line({ k: 'muted', kind: 'audio', on: false }), 'Mia opened the microphone again');
-  assert.equal(line({ k: 'declined', reason: 'busy' }), 'Mia did not take the call: in another one');
-  assert.equal(line({ k: 'call_over', reason: 'hung_up', lasted_ms: 61_000 }), 'The call ended after 1 minute');
-  assert.equal(line({ k: 'call_over', reason: 'no_answer', lasted_ms: 0 }), 'The call ended before anyone talked');
-  assert.equal(line({ k: 'added', kind: 'audio' }), '');
-  const all = [...['agreed', 'withdrew'].flatMap((k) => ['audio', 'video', 'screen'].map((modality) => ({ k, modality }))),
-    ...['added', 'removed'].flatMap((k) => ['video', 'screen'].map((kind) => ({ k, kind }))),
-    ...['declined', 'busy', 'no_permission', 'no_device'].map((reason) => ({ k: 'declined', reason })),
-    ...['rang', 'joined_call', 'left_call'].map((k) => ({ k })), ...[true, false].map((on) => ({ k: 'held', on })),
-    ...[true, false].map((on) => ({ k: 'muted', kind: 'audio', on }))];
-  for (const what of all) assert.match(line(what), /Mia/, JSON.stringify(what));
 });
 
 test('a clock shows hours only when there are some', () => {

@@ -29,7 +29,7 @@ export class Call extends EventTarget {
   muted = new Set();
   /** Whether the others are put on hold. */
   held = false;
-  /** @type {Set<Kind>} what the others send and this participant would not agree to */
+  /** @type {Set<Modality>} what the others send and this participant would not agree to, or does not any more */
   declined = new Set();
   /** @type {'' | 'opening' | 'joining'} what is under way */
   step = '';
@@ -121,8 +121,7 @@ export class Call extends EventTarget {
   /** What another participant sends that only this one's agreement is missing for. */
   get asked() {
     const { call, me, modalities } = this.conversation;
-    const asked = this.#wants ? askedFor(call, me, modalities) : null;
-    return asked && !this.declined.has(asked.kind) ? asked : null;
+    return this.#wants ? askedFor(call, me, [...modalities, ...this.declined]) : null;
   }
 
   /**
@@ -250,6 +249,7 @@ export class Call extends EventTarget {
   /** @param {Modality} modality */
   withdraw(modality) {
     this.#connection.command({ t: 'withdraw', modality });
+    this.declined.add(modality);
     if (modality === 'audio') this.#stop();
     else this.devices.close(/** @type {Kind} */ (modality));
     this.#sync();
@@ -286,8 +286,7 @@ export class Call extends EventTarget {
     const modality = asking.kinds.find((kind) => !this.conversation.modalities.includes(kind));
     if (!modality) {
       this.asking = null;
-      asking.go();
-      return;
+      return void asking.go();
     }
     asking.sent = this.#connection.command({ t: 'agree', modality, notice: this.#notice() });
     if (!asking.sent) this.trouble = { code: 'offline', kind: modality };
@@ -340,6 +339,8 @@ export class Call extends EventTarget {
     }
     if (this.#owes && own) this.#owes = !this.#connection.command({ t: 'hang_up' });
     if (!this.#wants) return;
+    // Who stops and begins again asks anew.
+    for (const kind of this.declined) if (!othersIn(call, me).some((p) => sourceOf(p, kind))) this.declined.delete(kind);
     if (own?.standing === 'in') {
       this.#joined = true;
       if (this.phase === 'in') this.since ||= Date.now();
@@ -396,9 +397,8 @@ export class Call extends EventTarget {
 
   /** Gives up the offer that is on its way; its answer is for nobody. */
   #drop() {
-    if (!this.#offered) return;
-    this.#stale += 1;
-    this.#offered.fail('offline');
+    if (this.#offered) this.#stale += 1;
+    this.#offered?.fail('offline');
   }
 
   /** Whether what came answers an offer that was given up. */

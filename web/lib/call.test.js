@@ -136,6 +136,22 @@ test('another’s screen is asked about once, and a refusal is not asked again',
   assert.equal(call.asked, null);
 });
 
+test('what was withdrawn is not asked for again, until somebody begins anew with it', async () => {
+  const { wire, call } = calls(['chat', 'audio', 'video']);
+  await call.begin(['audio', 'video']);
+  const runs = (/** @type {[Kind, SourceState][]} */ ...theirs) => wire.call({ me: ['in', ['audio', 'live']], mia: ['in', ['audio', 'live'], ...theirs] });
+  runs(['video', 'live']);
+  call.withdraw('video');
+  wire.tell({ t: 'agreed', modalities: ['chat', 'audio'], receipt: null });
+  runs(['video', 'unagreed']);
+  assert.equal(call.asked, null);
+  runs(['video', 'unagreed'], ['screen', 'unagreed']);
+  assert.deepEqual(call.asked, { participant: 'mia', kind: 'screen' }, 'the screen is another question');
+  runs();
+  runs(['video', 'unagreed']);
+  assert.deepEqual(call.asked, { participant: 'mia', kind: 'video' });
+});
+
 test('no microphone, or none allowed, declines the call that rings and says why', async () => {
   for (const [why, reason] of [['no_permission', 'no_permission'], ['no_device', 'no_device'], ['in_use', 'no_device']]) {
     const { wire, ports, call } = calls();

@@ -2,7 +2,7 @@
 
 import { Call } from '../lib/call.js';
 import { CallStage, ICONS } from '../lib/call-stage.js';
-import { callLine, KINDS } from '../lib/call-state.js';
+import { flows, KINDS } from '../lib/call-state.js';
 import { fill, h, icon } from '../lib/h.js';
 import { allowSound, ring } from '../lib/ring.js';
 import { Log } from './log.js';
@@ -24,7 +24,6 @@ export async function attach(page, kept, connection, door, place) {
   await Promise.all([page.learn('../lib/call-strings'), styled('/assets/lib/call.css')]);
   const { words } = page;
   const { conversation } = connection;
-  Log.noted = callLine;
   const call = new Call(connection, () => kept.notice);
   const stage = new CallStage(call, words, async () => {
     const [panels, { about }] = await Promise.all([import('../lib/call-panels.js'), import('./call-about.js'), page.learn('../lib/call-strings/panels')]);
@@ -47,6 +46,8 @@ export async function attach(page, kept, connection, door, place) {
     const can = !connection.over && !call.active && call.phase === 'none' && agents.some((p) => p.participant !== me);
     sound.hidden = !can || !offered.includes('audio');
     picture.hidden = sound.hidden || !offered.includes('video');
+    const sign = document.querySelector('.top .recorded');
+    if (sign) sign.textContent = words.t(call.view && !flows(call.view) ? 'recorded_chat' : 'recorded');
     withdrawals(page, call);
   };
   call.addEventListener('change', draw);
@@ -55,8 +56,17 @@ export async function attach(page, kept, connection, door, place) {
     if (frame.t === 'agreed' && frame.receipt) kept.receipt = frame.receipt;
   });
   draw();
-  // What has happened already is given its words.
-  connection.dispatchEvent(new Event('change'));
+  // What has happened is given its words, once there is something.
+  const tell = () => {
+    if (!conversation.items.some((item) => item.what)) return;
+    connection.removeEventListener('change', tell);
+    Promise.all([import('../lib/call-notes.js'), page.learn('../lib/call-strings/notes')]).then(([notes]) => {
+      Log.notes = notes;
+      connection.dispatchEvent(new Event('change'));
+    }, () => connection.addEventListener('change', tell));
+  };
+  connection.addEventListener('change', tell);
+  tell();
 }
 
 /**

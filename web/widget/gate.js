@@ -87,7 +87,7 @@ export class Gate extends HTMLElement {
     };
     update();
     const decline = webAddress(notice.decline_url);
-    fill(this, header(page, words.t('title', { name: view.name }), this.#languages(view, notice)),
+    fill(this, header(page, words.t('title', { name: view.name }), null, this.#languages(view, notice)),
       h('form', { class: 'gate', onsubmit: (/** @type {SubmitEvent} */ event) => {
         event.preventDefault();
         this.#name = name.value;

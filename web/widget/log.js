@@ -1,14 +1,12 @@
 // What was said and what happened, in order.
 
+import { follow } from '../lib/follow.js';
 import { fill, h, register } from '../lib/h.js';
 
 /** @import { Connection } from '../lib/connection.js' */
 /** @import { Conversation } from '../lib/conversation.js' */
 /** @import { Words } from '../lib/i18n.js' */
 /** @import { Item, Pending } from '../lib/model.js' */
-/** @import { CallEvent } from '../lib/wire.js' */
-
-const NEAR = 48;
 
 /** Emits `seen` when the newest is on the screen. */
 export class Log extends HTMLElement {
@@ -21,7 +19,10 @@ export class Log extends HTMLElement {
   #typing = h('p', { class: 'typing small soft' });
   #end = h('div', { class: 'end' });
   #down;
+  #follow = follow(this);
   #visible = false;
+  /** How many messages of others stand here. */
+  #heard = 0;
 
   /**
    * @param {Words} words
@@ -33,7 +34,7 @@ export class Log extends HTMLElement {
     this.#words = words;
     this.#connection = connection;
     this.#waiting = waiting;
-    this.#down = h('button', { class: 'down', type: 'button', hidden: true, onclick: () => this.#bottom() }, words.t('newest'), ' ↓');
+    this.#down = h('button', { class: 'down', type: 'button', hidden: true, onclick: () => this.#follow.go() }, words.t('newest'), ' ↓');
   }
 
   connectedCallback() {
@@ -44,14 +45,8 @@ export class Log extends HTMLElement {
       this.#visible = entry?.isIntersecting ?? false;
       if (this.#visible) this.#down.hidden = true;
       this.look();
-    }, { rootMargin: `${NEAR}px` }).observe(this.#end);
+    }).observe(this.#end);
     document.addEventListener('visibilitychange', () => this.look());
-    // The keyboard of a phone, or a longer text below, must not hide the newest message.
-    let height = 0;
-    new ResizeObserver(() => {
-      if (this.scrollHeight - this.scrollTop - height < NEAR) this.#bottom();
-      height = this.clientHeight;
-    }).observe(this);
   }
 
   /** Tells the others what has been on the screen. */
@@ -66,19 +61,17 @@ export class Log extends HTMLElement {
 
   draw() {
     const { conversation } = this.#connection;
-    const follow = this.scrollHeight - this.scrollTop - this.clientHeight < NEAR;
-    const before = this.#rows.size;
     /** @type {Set<string>} */
     const keep = new Set();
     /** @type {HTMLElement | null} */
     let last = null;
-    /** @type {(key: string, is: string, make: () => HTMLElement) => void} */
+    /** @type {(key: string, is: string, make: (node?: HTMLElement) => HTMLElement) => void} */
     const row = (key, is, make) => {
       keep.add(key);
       let known = this.#rows.get(key);
       if (!known || known.is !== is) {
-        const node = make();
-        known?.node.replaceWith(node);
+        const node = make(known?.node);
+        if (node !== known?.node) known?.node.replaceWith(node);
         known = { node, is };
         this.#rows.set(key, known);
       }
@@ -87,15 +80,25 @@ export class Log extends HTMLElement {
       last = known.node;
     };
     if (conversation.unreadable) row('earlier', '', () => h('li', { class: 'event' }, this.#words.t('earlier')));
-    conversation.items.forEach((item, i) => {
-      const next = conversation.items[i + 1];
-      const previous = conversation.items[i - 1];
-      const name = Log.line(this.#words, conversation, item);
-      if (!name) return;
-      if (item.kind !== 'said') return row(`n${item.n}`, name, () => this.#event(item, name));
+    const lines = new Map(conversation.items.map((item) => [item, Log.line(this.#words, conversation, item)]));
+    const items = conversation.items.filter((item) => lines.get(item));
+    const runs = Log.notes?.folded(items) ?? items.map((item) => [item]);
+    runs.forEach((run, i) => {
+      const [item] = run;
+      if (!item) return;
+      const name = lines.get(item) ?? '';
+      if (item.kind !== 'said') {
+        const line = (/** @type {Item} */ one) => [lines.get(one), ' · ', this.#time(one)];
+        return row(`n${item.n}`, run.map((one) => lines.get(one)).join(), (node = h('li', { class: 'event' })) => {
+          if (run.length > 1) Log.notes?.fold(node, this.#words, run, line);
+          else fill(node, ...line(item));
+          return node;
+        });
+      }
+      const next = runs[i + 1]?.[0];
       const mine = item.participant === conversation.me;
       const progress = mine ? conversation.progress(item) : '';
-      const first = !follows(previous, item);
+      const first = !follows(runs[i - 1]?.[0], item);
       const tail = !next || !follows(item, next) || (mine && conversation.progress(next) !== progress);
       row(`n${item.n}`, `${name}${progress}${first}${tail}`, () => this.#said(item, { name: first && !mine ? name : '', mine, progress, tail }));
     });
@@ -110,16 +113,15 @@ export class Log extends HTMLElement {
     this.#waiting.hidden = this.#connection.over || !conversation.waiting;
     this.#typing.hidden = this.#connection.over;
     fill(this.#typing, [...conversation.typing].map((who) => this.#words.t('typing', { name: conversation.nameOf(who) || this.#words.t('someone') })).join(' '));
-    if (follow || conversation.pending.length > 0) this.#bottom();
-    else if (this.#rows.size > before) this.#down.hidden = false;
+    const heard = items.filter((item) => item.kind === 'said' && item.participant !== conversation.me).length;
+    if (this.#follow.at || conversation.pending.length > 0) this.#follow.go();
+    else if (heard > this.#heard) this.#down.hidden = false;
+    this.#heard = heard;
     this.look();
   }
 
-  /**
-   * What happened in a call; nothing until its words are there.
-   * @type {(words: Words, what: CallEvent, who: string) => string}
-   */
-  static noted = () => '';
+  /** @type {typeof import('../lib/call-notes.js') | null} what tells of calls, once it and its words are there */
+  static notes = null;
 
   /**
    * What happened, or who said it.
@@ -131,20 +133,12 @@ export class Log extends HTMLElement {
     const mine = participant === conversation.me;
     const who = mine ? words.t('you') : name || conversation.nameOf(participant)
       || words.t(conversation.people.get(participant ?? '')?.role === 'visitor' ? 'visitor' : 'someone');
-    if (what) return Log.noted(words, what, who);
+    if (what) return Log.notes?.callLine(words, what, who) ?? '';
     if (kind === 'said') return who;
     if (kind === 'ended') return words.t(!participant ? 'ended' : mine ? 'you_ended' : 'ended_by', { name: who });
     if (kind === 'asked') return words.t(handover ? 'handover' : 'asked', { name: who });
     if (kind === 'joined') return words.t(mine ? 'you_joined' : 'joined', { name: who });
     return words.t(reason === 'gone' || reason === 'expired' ? reason : 'left', { name: who });
-  }
-
-  /**
-   * @param {Item} item
-   * @param {string} line
-   */
-  #event(item, line) {
-    return h('li', { class: 'event' }, line, ' · ', this.#time(item));
   }
 
   /**
@@ -177,10 +171,6 @@ export class Log extends HTMLElement {
   /** @param {Item} item */
   #time({ at }) {
     return h('time', { datetime: new Date(at).toISOString(), title: this.#words.exact(at) }, this.#words.time(at));
-  }
-
-  #bottom() {
-    this.scrollTop = this.scrollHeight;
   }
 }
 

@@ -113,11 +113,12 @@ export class Page {
  * The line on top: whom one talks to, the sign of recording, the way out.
  * @param {Page} page
  * @param {string} title
+ * @param {Child} [sign]
  * @param {...Child} controls
  */
-export function header(page, title, ...controls) {
+export function header(page, title, sign, ...controls) {
   const name = page.words.t('close');
-  return h('div', { class: 'top' }, h('h1', { tabindex: -1, title }, title), ...controls,
+  return h('div', { class: 'top' }, h('div', null, h('h1', { tabindex: -1, title }, title), sign), ...controls,
     page.framed && h('button', { class: 'plain icon', type: 'button', 'aria-label': name, title: name, onclick: () => page.close() },
       icon('M6 6l12 12M18 6L6 18')));
 }

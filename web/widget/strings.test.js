@@ -3,6 +3,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import callDe from '../lib/call-strings/de.js';
 import callEn from '../lib/call-strings/en.js';
+import notesDe from '../lib/call-strings/notes/de.js';
+import notesEn from '../lib/call-strings/notes/en.js';
 import panelsDe from '../lib/call-strings/panels/de.js';
 import panelsEn from '../lib/call-strings/panels/en.js';
 import deskEn from '../desk/strings/en.js';
@@ -16,9 +18,10 @@ import endedEn from './strings/ended/en.js';
 /** @type {Record<string, Record<string, Strings>>} what is loaded at once, what at the end, and what for calls */
 const groups = {
   'strings/': { en, de }, 'strings/ended/': { en: endedEn, de: endedDe },
-  '../lib/call-strings/': { en: callEn, de: callDe }, '../lib/call-strings/panels/': { en: panelsEn, de: panelsDe },
+  '../lib/call-strings/': { en: callEn, de: callDe }, '../lib/call-strings/notes/': { en: notesEn, de: notesDe },
+  '../lib/call-strings/panels/': { en: panelsEn, de: panelsDe },
 };
-const all = /** @type {Strings} */ ({ ...en, ...endedEn, ...callEn, ...panelsEn });
+const all = /** @type {Strings} */ ({ ...en, ...endedEn, ...callEn, ...notesEn, ...panelsEn });
 const places = (/** @type {unknown} */ text) => [...new Set(JSON.stringify(text).match(/\{\w+\}/g))].sort();
 
 test('every language has the same strings, with the same places in them', () => {
@@ -55,7 +58,7 @@ test('every string that a module asks for is there', async () => {
 });
 
 test('what is loaded later takes the place of nothing that a page says', () => {
-  const calls = Object.keys({ ...callEn, ...panelsEn });
+  const calls = Object.keys({ ...callEn, ...notesEn, ...panelsEn });
   for (const page of [en, endedEn, deskEn]) assert.deepEqual(calls.filter((key) => key in page), []);
 });
 
@@ -71,12 +74,13 @@ test('a call has words for every trouble and every end, and none for what never 
   for (const end of ends) assert.ok(`over_${end}` in panelsEn, end);
   for (const kind of ['audio', 'video', 'screen']) {
     for (const key of ['what', 'ask_theirs', 'agree_theirs']) assert.ok(`${key}_${kind}` in panelsEn, `${key}_${kind}`);
-    for (const key of ['withdraw', 'unagreed', 'n_agreed', 'n_withdrew']) assert.ok(`${key}_${kind}` in callEn, `${key}_${kind}`);
+    for (const key of ['withdraw', 'unagreed']) assert.ok(`${key}_${kind}` in callEn, `${key}_${kind}`);
+    for (const key of ['n_agreed', 'n_withdrew']) assert.ok(`${key}_${kind}` in notesEn, `${key}_${kind}`);
   }
   const files = (await readdir(lib)).filter((name) => name.startsWith('call') && name.endsWith('.js') && !name.endsWith('.test.js'));
   const source = (await Promise.all([...files.map((name) => new URL(name, lib)), new URL('call.js', import.meta.url),
     new URL('call-about.js', import.meta.url)].map((url) => readFile(url, 'utf8')))).join('\n');
   const quoted = new Set([...source.matchAll(/'(\w+)'/g)].map((match) => match[1]));
   const made = /^(t|n|s|over|ask|agree|what|unagreed|withdraw|device)_/;
-  for (const key of Object.keys({ ...callEn, ...panelsEn })) assert.ok(quoted.has(key) || made.test(key), `nobody says ${key}`);
+  for (const key of Object.keys({ ...callEn, ...notesEn, ...panelsEn })) assert.ok(quoted.has(key) || made.test(key), `nobody says ${key}`);
 });

@@ -34,7 +34,7 @@ async fn a_minute_in_two_browsers_is_kept_in_step_from_start_to_end() -> Result<
     pair.cameras().await?;
     at(15).await;
     turn_on(desk, "Show your screen", "Stop showing your screen").await?;
-    widget.press_named("Agree and see it").await?;
+    widget.press_named("Agree and watch").await?;
     sees(widget, 2).await?;
 
     at(24).await;
@@ -43,7 +43,7 @@ async fn a_minute_in_two_browsers_is_kept_in_step_from_start_to_end() -> Result<
     let muted = performer::clock(widget).await?.own;
     at(29).await;
     let opened = performer::clock(widget).await?.own;
-    widget.press_named("Open the microphone").await?;
+    widget.press_named("Unmute the microphone").await?;
 
     at(35).await;
     desk.press_named("Stop showing your screen").await?;

@@ -1,6 +1,6 @@
 //! Calls in their states, at the widget and at the desk. Both sides see performers.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use demo::people::Client;
 use testkit::agent::Agent;
 use testkit::browser::Browser;
@@ -30,6 +30,9 @@ async fn a_call_in_its_states() -> Result<()> {
     let (widget, page) = (&visitor.browser, &desk.browser);
     widget.picture("door").await?;
     fits(widget, "the widget's door to calls").await?;
+    let lines = "const title = document.querySelector('h1'); return title.offsetHeight / parseFloat(getComputedStyle(title).lineHeight)";
+    let lines: f64 = widget.value(lines, Vec::new()).await?;
+    ensure!(lines < 1.5, "the client's name wraps: {lines}");
     sized(widget, 320, 640, "door-narrow").await?;
     widget.size(1180, 820).await?;
     page.picture("door").await?;
@@ -40,7 +43,7 @@ async fn a_call_in_its_states() -> Result<()> {
     of_widget(widget, "consent").await?;
     widget.press_named("Agree and call").await?;
     page.see(".card.ring").await?;
-    widget.read("It rings at").await?;
+    widget.read("Calling \u{2068}").await?;
     of_widget(widget, "calling").await?;
     of_desk(page, "ringing").await?;
     page.press_named("Answer").await?;
@@ -53,11 +56,11 @@ async fn a_call_in_its_states() -> Result<()> {
 
     widget.press_named("Turn the camera on").await?;
     widget.press_named("Agree and turn the camera on").await?;
-    page.read("would like to be seen").await?;
-    widget.read("Not everyone has agreed yet").await?;
+    page.read("would like to turn the camera on").await?;
+    widget.read("Waiting for everyone to agree").await?;
     widget.picture("not-agreed-by-all").await?;
     of_desk(page, "asked").await?;
-    page.press_named("Agree and see it").await?;
+    page.press_named("Agree and watch").await?;
     seen(page, 1).await?;
     page.press_named("Turn the camera on").await?;
     seen(widget, 1).await?;
@@ -77,22 +80,29 @@ async fn a_call_in_its_states() -> Result<()> {
     widget.picture("muted").await?;
     in_the_dark(widget, "muted-dark").await?;
     page.picture("muted").await?;
-    widget.press_named("Open the microphone").await?;
+    widget.press_named("Unmute the microphone").await?;
     page.press_named("Put the call on hold").await?;
     widget.read("has put the call on hold").await?;
     of_widget(widget, "held").await?;
     page.picture("hold").await?;
-    page.press_named("Go on").await?;
+    // Of a call that is on hold nothing is recorded; what is written still is.
+    for (browser, sign) in [(widget, ".top .recorded"), (page, ".heading .recorded")] {
+        ensure!(browser.texts(sign).await? == ["Chat recorded"], "on hold");
+    }
+    page.press_named("Resume the call").await?;
     seen(page, 1).await?;
+    for (browser, sign) in [(widget, ".top .recorded"), (page, ".heading .recorded")] {
+        ensure!(browser.texts(sign).await? == ["Recorded"], "it goes on");
+    }
 
     page.press_named("Show your screen").await?;
     page.press_named("Agree and choose a screen").await?;
-    widget.press_named("Agree and see it").await?;
+    widget.press_named("Agree and watch").await?;
     seen(widget, 2).await?;
     of_widget(widget, "screen").await?;
     page.read("You are showing your screen").await?;
     of_desk(page, "screen").await?;
-    widget.press_named("Devices and agreements").await?;
+    widget.press_named("Devices and consent").await?;
     widget.see(".settings select").await?;
     widget.picture("settings").await?;
     fits(widget, "the devices").await?;
@@ -150,7 +160,7 @@ async fn what_stands_in_a_calls_way() -> Result<()> {
     page.read("does not let this page use the microphone")
         .await?;
     of_desk(page, "no-permission").await?;
-    widget.read("a microphone is not allowed there").await?;
+    widget.read("the microphone is not allowed there").await?;
     of_widget(widget, "not-taken").await?;
 
     performer::refuse(page, "audio", Some("NotFoundError")).await?;
@@ -162,7 +172,7 @@ async fn what_stands_in_a_calls_way() -> Result<()> {
     widget.see(".card.ring").await?;
     of_widget(widget, "ringing").await?;
     widget.press_named("Decline").await?;
-    page.read("did not take the call").await?;
+    page.read("declined the call").await?;
     page.picture("declined").await?;
     house.stop().await
 }

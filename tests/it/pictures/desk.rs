@@ -67,7 +67,7 @@ async fn the_desk_in_its_states() -> Result<()> {
     page.read("Loading").await?;
     page.picture("list-loading").await?;
     page.release().await?;
-    page.read("Nobody waits").await?;
+    page.read("Nobody is waiting").await?;
     page.picture("empty").await?;
     fits(page, "the empty desk").await?;
     in_the_dark(page, "empty-dark").await?;
@@ -163,25 +163,25 @@ async fn the_desk_in_its_states() -> Result<()> {
         }
     }
     page.switch_to_window(here).await?;
-    page.press_named("Bring it back here").await?;
+    page.press_named("Move it here").await?;
     page.see("desk-composer textarea").await?;
     page.press("desk-mine button").await?;
     page.read("open in another tab").await?;
-    page.press_named("Bring it back here").await?;
+    page.press_named("Move it here").await?;
     page.see("desk-composer textarea").await?;
 
     // The same agent elsewhere, and a colleague who takes over.
     let elsewhere = Agent::arrive(&driver, "states-elsewhere", &house.plan().desk_origin()).await?;
     elsewhere.sign_in(&bank, mia).await?;
     elsewhere.browser.press("desk-mine button").await?;
-    elsewhere.browser.read("Take it up here").await?;
+    elsewhere.browser.read("Continue here").await?;
     elsewhere.browser.picture("take-up").await?;
-    elsewhere.browser.press_named("Take it up here").await?;
+    elsewhere.browser.press_named("Continue here").await?;
     elsewhere.browser.see("desk-composer textarea").await?;
     page.press("desk-mine button").await?;
     page.read("open in another tab").await?;
     page.picture("taken-up-elsewhere").await?;
-    page.press_named("Bring it back here").await?;
+    page.press_named("Move it here").await?;
     page.see("desk-composer textarea").await?;
     let colleague = Agent::arrive(&driver, "states-colleague", &house.plan().desk_origin()).await?;
     colleague.sign_in(&bank, jonas).await?;
@@ -202,7 +202,7 @@ async fn the_desk_in_its_states() -> Result<()> {
     in_the_dark(&colleague.browser, "ended-dark").await?;
     sized(&colleague.browser, 320, 700, "ended-narrow").await?;
     colleague.browser.size(1280, 800).await?;
-    colleague.browser.press_named("Put away").await?;
+    colleague.browser.press_named("Close conversation").await?;
     colleague.browser.see("desk-past").await?;
     colleague.browser.picture("put-away").await?;
 
