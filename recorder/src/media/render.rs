@@ -25,6 +25,10 @@ const TOGETHER: i64 = 1_000_000;
 /// once a second.
 const STANDS: i64 = 3_000_000;
 
+/// And nothing stands before the first: that may come so much later than a time line that begins with
+/// its sound.
+const BEGINS: i64 = 100_000;
+
 /// A file that plays.
 pub struct File {
     /// Its generated name, without folder.
@@ -229,14 +233,13 @@ fn still(of: &[&Source], zero: i64, end: i64) -> Vec<(i64, i64)> {
     let pictures = of.iter().filter(|source| source.codec != Codec::Opus);
     let times = pictures.flat_map(|source| {
         let times = source.frames.frames.iter().map(|frame| frame.time);
-        [zero]
-            .into_iter()
-            .chain(times.clone())
-            .zip(times.chain([end]))
+        let first = times.clone().take(1).map(|first| (zero, first, BEGINS));
+        let nexts = times.clone().skip(1).chain([end]);
+        first.chain(times.zip(nexts).map(|(from, to)| (from, to, STANDS)))
     });
     times
-        .filter(|(from, to)| to.saturating_sub(*from) > STANDS)
-        .map(|(from, to)| ((from - zero) / 1_000, (to - zero) / 1_000))
+        .filter(|(from, to, longest)| to.saturating_sub(*from) > *longest)
+        .map(|(from, to, _)| ((from - zero) / 1_000, (to - zero) / 1_000))
         .collect()
 }
 
