@@ -83,11 +83,7 @@ pub async fn manifest(
     if recording.manifest.is_none() {
         return Ok(None);
     }
-    let vault = Place::Vault {
-        vault: &recorder.vault,
-        tenant: tenant.id(),
-        recording: recording.id,
-    };
+    let vault = Place::vault(&recorder.vault, tenant.id(), recording.id);
     let found = vault.envelope::<Manifest>(MANIFEST).await?;
     Ok(Some(found.and_then(|(envelope, manifest)| {
         let wrong = statement::unbelievable(&envelope, &manifest, tenant.id(), recording.id, trust);
