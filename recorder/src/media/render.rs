@@ -257,8 +257,11 @@ fn sources(
     for track in own {
         let name = format!("{} {}", person(manifest, participant), kind(track.modality));
         let mut by_codec: Vec<(Codec, u8, Frames)> = Vec::new();
+        let mut held = 0;
         for stream in &track.streams {
-            let frames = frames(stream, &times.next().unwrap_or_default());
+            let times = times.next().unwrap_or_default();
+            held += times.held;
+            let frames = frames(stream, &times.at);
             match by_codec
                 .iter_mut()
                 .find(|(codec, ..)| *codec == stream.codec)
@@ -283,17 +286,24 @@ fn sources(
                 });
             }
         }
+        if held > 0 {
+            notes.push(format!(
+                "{name}: {} put elsewhere than the sender's clock says: that is more than 3 s before they came, or 1 s after",
+                packets(held)
+            ));
+        }
         if track.homeless > 0 {
             notes.push(format!(
                 "{name}: {} of a stream that was never described",
-                count(
-                    usize::try_from(track.homeless).unwrap_or(usize::MAX),
-                    "packet"
-                )
+                packets(track.homeless)
             ));
         }
     }
     found
+}
+
+fn packets(number: u64) -> String {
+    count(usize::try_from(number).unwrap_or(usize::MAX), "packet")
 }
 
 /// When the first frame is.

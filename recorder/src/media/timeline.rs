@@ -28,8 +28,17 @@ const LATER: i64 = 1_000_000;
 /// 1900 to 1970, in seconds.
 const NTP_EPOCH: i64 = 2_208_988_800;
 
-/// The times of all packets of one participant's streams, in µs since the Unix epoch.
-pub fn times(streams: &[&Stream]) -> Vec<Vec<i64>> {
+/// When the packets of a stream were made.
+#[derive(Default)]
+pub struct Times {
+    /// Of each packet, in µs since the Unix epoch.
+    pub at: Vec<i64>,
+    /// How many would have been moved further than may be.
+    pub held: u64,
+}
+
+/// The times of all packets of one participant's streams.
+pub fn times(streams: &[&Stream]) -> Vec<Times> {
     let all: Vec<(usize, Piece<'_>)> = streams
         .iter()
         .enumerate()
@@ -41,9 +50,12 @@ pub fn times(streams: &[&Stream]) -> Vec<Vec<i64>> {
         .zip(&senders)
         .map(|((_, piece), sender)| runs(piece, sender))
         .collect();
-    let mut times: Vec<Vec<i64>> = streams
+    let mut times: Vec<Times> = streams
         .iter()
-        .map(|stream| Vec::with_capacity(stream.packets.len()))
+        .map(|stream| Times {
+            at: Vec::with_capacity(stream.packets.len()),
+            held: 0,
+        })
         .collect();
     for (((place, piece), sender), own) in all.iter().zip(&senders).zip(&runs) {
         let lines: Vec<Line> = own
@@ -60,18 +72,19 @@ pub fn times(streams: &[&Stream]) -> Vec<Vec<i64>> {
                 Line::through(shared.chain([run]))
             })
             .collect();
-        let time = |(arrival, sent): (i64, i64)| {
-            let line = lines.get(run_of(own, arrival, sent)).or(lines.last());
-            let at = line.map_or(arrival, |line| line.at(sent));
-            at.clamp(
+        let Some(times) = times.get_mut(*place) else {
+            continue;
+        };
+        for (packet, sent) in piece.packets.iter().zip(&sender.sent) {
+            let arrival = packet.arrival;
+            let line = lines.get(run_of(own, arrival, *sent)).or(lines.last());
+            let made = line.map_or(arrival, |line| line.at(*sent));
+            let at = made.clamp(
                 arrival.saturating_sub(EARLIER),
                 arrival.saturating_add(LATER),
-            )
-        };
-        let arrivals = piece.packets.iter().map(|packet| packet.arrival);
-        let own = arrivals.zip(sender.sent.iter().copied()).map(time);
-        if let Some(times) = times.get_mut(*place) {
-            times.extend(own);
+            );
+            times.held += u64::from(at != made);
+            times.at.push(at);
         }
     }
     times
