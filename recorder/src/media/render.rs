@@ -1,7 +1,7 @@
 //! Which source goes into which file, what the files are called, and what is said of them.
 //!
-//! One file for each person: their sound and camera; another one where they showed their screen; and
-//! one of the whole call with every source a track. All have one time line.
+//! One file for each person: their sound and camera; another one where they showed their screen, or
+//! their codec changed; and one of the whole call with every source a track. All have one time line.
 
 use proto::event::Role;
 use proto::notice::Modality;
@@ -175,18 +175,25 @@ fn put_together(manifest: &Manifest, tracks: &[Track], prepare: fn(&mut Source))
     add("call", all);
     for participant in people(tracks) {
         let person = person(manifest, participant);
-        let own = |left_out: Modality| {
-            let own = found.iter().filter(move |found| {
-                found.participant == participant && found.modality != left_out
-            });
-            own.map(|found| &found.source).collect()
+        let own = |what: Modality| {
+            let own = found
+                .iter()
+                .filter(move |found| (found.participant, found.modality) == (participant, what));
+            own.map(|found| &found.source)
         };
-        add(&person, own(Modality::Screen));
-        let shown = found
-            .iter()
-            .any(|found| found.participant == participant && found.modality == Modality::Screen);
-        if shown {
-            add(&format!("{person}-screen"), own(Modality::Video));
+        let with = |picture: Option<_>| own(Modality::Audio).chain(picture).collect();
+        // A player shows one picture of a file.
+        let mut cameras = own(Modality::Video);
+        add(&person, with(cameras.next()));
+        for (camera, number) in cameras.zip(2..) {
+            add(&format!("{person}-camera-{number}"), with(Some(camera)));
+        }
+        let mut screens = own(Modality::Screen);
+        if let Some(screen) = screens.next() {
+            add(&format!("{person}-screen"), with(Some(screen)));
+        }
+        for (screen, number) in screens.zip(2..) {
+            add(&format!("{person}-screen-{number}"), with(Some(screen)));
         }
     }
     rendition
