@@ -1,8 +1,8 @@
 //! How long it takes to open a call: one synthetic hour of two people with sound (Opus, 48 kbit/s) and
 //! pictures (VP8, 1.5 Mbit/s), sealed as a relay seals it, in a vault, to films.
 //!
-//! `cargo bench --locked --workspace --bench opening [-- MINUTES]`. One thread works. The stages are
-//! what `recorder::retrieval` does once the officers have agreed.
+//! `cargo bench --locked --workspace --bench opening [-- MINUTES]`. The stages are what
+//! `recorder::retrieval` does once the officers have agreed.
 
 #![expect(
     clippy::unwrap_used,
@@ -19,7 +19,7 @@ use bytes::Bytes;
 use proto::event::Role;
 use proto::keys::{IntakeKey, SealingKey};
 use proto::notice::Modality;
-use proto::{Hash32, KeyId, Millis, ParticipantId, RecordingId, TenantId};
+use proto::{Hash32, KeyId, Millis, ParticipantId, RecordingId, TenantId, TrackNo};
 use recorder::entropy::system;
 use recorder::inspect::{Source, walk};
 use recorder::keys::{PrivateKey, hpke};
@@ -27,6 +27,7 @@ use recorder::media::{Track, render};
 use recorder::open::key::EpochKey;
 use recorder::open::part::{self, EpochKeys};
 use recorder::open::tink;
+use recorder::retrieval::tracks;
 use recorder::vault::Vault;
 use recorder::vault::pack::{OBJECT_MAX, Packed, Packer};
 use recorder::vault::placement::Placement;
@@ -51,42 +52,19 @@ async fn main() {
     let (sealed, parts) = (call.bytes(), call.parts());
     println!("{minutes} minutes: {sealed} sealed bytes in {parts} parts, 4 tracks");
 
-    let source = Source::Vault {
-        vault: &vault,
-        tenant: call.manifest.tenant,
-        recording: call.manifest.recording,
-    };
+    let source = Source::vault(&vault, call.manifest.tenant, call.manifest.recording);
     floors();
 
-    let began = Instant::now();
-    for track in &call.manifest.tracks {
-        let walked = walk::track(
-            &source,
-            &call.manifest,
-            &call.placement,
-            track,
-            |_, _, _| Ok(()),
-        );
-        assert_eq!(walked.await.unwrap().damage, []);
-    }
-    say("read, check every part", sealed, began.elapsed());
-
     let opening = Instant::now();
-    let mut tracks = Vec::new();
-    for (track, key) in call.manifest.tracks.iter().zip(&call.keys) {
-        let mut keys = EpochKeys::from([(1, Ok(EpochKey::from_bytes(key).unwrap()))]);
-        let mut taken = Track::new(track.track, track.participant, track.modality);
-        let walked = walk::track(
-            &source,
-            &call.manifest,
-            &call.placement,
-            track,
-            |header, bytes, _| part::media(&mut keys, header, bytes, &mut taken),
-        );
-        assert_eq!(walked.await.unwrap().damage, []);
-        taken.finish();
-        tracks.push(taken);
-    }
+    let keys = call.manifest.tracks.iter();
+    let keys = keys.map(|track| call.keys_of(track.track)).collect();
+    let opened = tracks::open(&source, &call.manifest, &call.placement, keys).await;
+    let opened = opened.unwrap();
+    assert!(opened.iter().all(|track| track.walked.damage.is_empty()));
+    let sources: Vec<Track> = opened
+        .into_iter()
+        .filter_map(|track| track.source)
+        .collect();
     say(
         "read, check, decrypt, take apart",
         sealed,
@@ -94,7 +72,7 @@ async fn main() {
     );
 
     let rendering = Instant::now();
-    let rendition = render(&call.manifest, &tracks);
+    let rendition = render(&call.manifest, &sources);
     say("time line, frames, 3 films", sealed, rendering.elapsed());
     say("all of it", sealed, opening.elapsed());
 
@@ -105,6 +83,23 @@ async fn main() {
         .map(|file| file.bytes.len())
         .collect();
     println!("films of {films:?} bytes");
+    drop((rendition, sources));
+
+    let began = Instant::now();
+    for track in &call.manifest.tracks {
+        let mut keys = call.keys_of(track.track);
+        let mut taken = Track::new(track.track, track.participant, track.modality);
+        let walked = walk::track(
+            &source,
+            &call.manifest,
+            &call.placement,
+            track,
+            |header, bytes, _| part::media(&mut keys, header, bytes, &mut taken),
+        );
+        assert_eq!(walked.await.unwrap().damage, []);
+        taken.finish();
+    }
+    say("the same on one thread", sealed, began.elapsed());
 }
 
 /// Megabytes a second are bytes a microsecond.
@@ -159,6 +154,11 @@ impl Call {
             .iter()
             .map(|object| object.bytes)
             .sum()
+    }
+
+    fn keys_of(&self, track: TrackNo) -> EpochKeys {
+        let place = usize::try_from(track).unwrap() - 1;
+        EpochKeys::from([(1, Ok(EpochKey::from_bytes(&self.keys[place]).unwrap()))])
     }
 
     fn parts(&self) -> u64 {

@@ -207,11 +207,7 @@ pub async fn progress(recorder: &Recorder, tenant: &Tenant, case: &Case) -> Resu
 async fn keys_of(recorder: &Recorder, tenant: &Tenant, case: &Case) -> Result<Vec<KeyId>> {
     let mut keys = BTreeSet::new();
     for recording in &case.scope {
-        let source = Source::Vault {
-            vault: &recorder.vault,
-            tenant: tenant.id(),
-            recording: *recording,
-        };
+        let source = Source::vault(&recorder.vault, tenant.id(), *recording);
         // A recording that still runs, or whose manifest is damaged, needs no key yet.
         if let Ok((_, manifest)) = source.envelope::<Manifest>(MANIFEST).await? {
             let epochs = manifest.tracks.iter().flat_map(|t| &t.epochs);

@@ -7,11 +7,12 @@
 //! No plaintext byte exists before the log entry and its checkpoint are durable. What is damaged is
 //! opened up to the damage, and the damage is named with its place.
 
+pub mod tracks;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use proto::dsse::Envelope;
-use proto::notice::Modality;
 use proto::{CaseId, Hash32, KeyId, RecordingId, StaffId};
 use seal::manifest::{Manifest, Track};
 use seal::{Recipient, WrapInfo};
@@ -23,13 +24,13 @@ use crate::bundle::DataKey;
 use crate::cases;
 use crate::custody;
 use crate::error::{Error, Result};
-use crate::inspect::{Finding, Source, Trust, statement, walk};
+use crate::inspect::{Finding, Source, Trust, statement};
 use crate::keys::PrivateKey;
 use crate::keys::shares::{self, Share};
 use crate::log::What;
 use crate::log::announced::{Announced, Announcement};
 use crate::media::{self, Rendition};
-use crate::open::part::{self, EpochKeys};
+use crate::open::part::EpochKeys;
 use crate::open::unwrap;
 use crate::transcript::{self, Line};
 use crate::vault::placement::Placement;
@@ -112,11 +113,7 @@ pub async fn open(
 
     // What can be checked without any key.
     let trust = recorder.trust(tenant).await?;
-    let source = Source::Vault {
-        vault: &recorder.vault,
-        tenant: tenant.id(),
-        recording,
-    };
+    let source = Source::vault(&recorder.vault, tenant.id(), recording);
     let kept = tenant.recording(recording).await?;
     let kept = kept.and_then(|kept| kept.manifest);
     let (manifest_envelope, manifest) = source
@@ -294,7 +291,7 @@ async fn gather_shares(
 
 /// What is there of a recording before anything is opened.
 struct Sealed<'a> {
-    source: &'a Source<'a>,
+    source: &'a Source,
     manifest: &'a Manifest,
     placement: &'a Placement,
     render: fn(&Manifest, &[media::Track]) -> Rendition,
@@ -327,36 +324,29 @@ async fn open_tracks(
         whole.insert(*id, key);
     }
     let wraps = tenant.wraps_of(manifest.recording).await?;
+    let (mut keys, mut first) = (Vec::new(), Vec::new());
+    for track in &manifest.tracks {
+        let own = epoch_keys(recorder, announced, manifest, track, (&wraps, &whole))?;
+        first.push(DataKey::of_track(track.track, &own));
+        keys.push(own);
+    }
+    let opened = tracks::open(source, manifest, placement, keys).await?;
     let (mut lines, mut used, mut damage) = (Vec::new(), Vec::new(), Vec::new());
     let mut sources = Vec::new();
-    for track in &manifest.tracks {
-        let mut keys = epoch_keys(recorder, announced, manifest, track, (&wraps, &whole))?;
-        let first = DataKey::of_track(track.track, &keys);
-        let mut touched = BTreeSet::new();
-        let mut taken = media::Track::new(track.track, track.participant, track.modality);
-        let opened = walk::track(source, manifest, placement, track, |header, bytes, hash| {
-            if track.modality == Modality::Chat {
-                let event = part::open(&mut keys, header, bytes)?;
-                lines.extend(event.map(|event| Line::new(header, hash, track.participant, event)));
-            } else {
-                part::media(&mut keys, header, bytes, &mut taken)?;
-            }
-            touched.insert(header.epoch);
-            Ok(())
-        })
-        .await?;
-        used.extend(first.into_iter().filter(|key| touched.contains(&key.epoch)));
-        damage.extend(opened.damage);
-        taken.finish();
-        sources.push(taken);
+    for (track, first) in opened.into_iter().zip(first) {
+        let touched = first.into_iter();
+        used.extend(touched.filter(|key| track.epochs.contains(&key.epoch)));
+        lines.extend(track.lines);
+        damage.extend(track.walked.damage);
+        sources.extend(track.source);
     }
     transcript::sort(&mut lines);
     if damage.is_empty() {
         damage.extend(transcript::miscounted(&lines));
     }
-    sources.retain(|source| source.modality != Modality::Chat);
+    let of = manifest.clone();
     Ok(Plain {
-        media: render(manifest, &sources),
+        media: tracks::off_the_runtime(move || render(&of, &sources)).await?,
         lines,
         keys: used,
         damage,

@@ -80,11 +80,7 @@ pub async fn manifest(
     trust: &Trust,
 ) -> Option<Result<Manifest, Finding>> {
     recording.manifest?;
-    let vault = Place::Vault {
-        vault: &recorder.vault,
-        tenant: tenant.id(),
-        recording: recording.id,
-    };
+    let vault = Place::vault(&recorder.vault, tenant.id(), recording.id);
     let found = vault.envelope::<Manifest>(MANIFEST).await;
     let found = found.unwrap_or_else(|error| {
         tracing::error!(error = %error, "a manifest was not read");

@@ -211,11 +211,7 @@ async fn sealed(
     opened: &Opened,
     stream: &mut Stream,
 ) -> Result<()> {
-    let source = Source::Vault {
-        vault: &recorder.vault,
-        tenant: tenant.id(),
-        recording: opened.manifest.recording,
-    };
+    let source = Source::vault(&recorder.vault, tenant.id(), opened.manifest.recording);
     stream
         .add(MANIFEST, &serde_json::to_vec(&opened.manifest_envelope)?)
         .await?;

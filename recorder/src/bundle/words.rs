@@ -3,19 +3,20 @@
 //! what comes out.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use proto::notice::Modality;
 use proto::{EpochNo, Hash32, TrackNo};
 use seal::manifest::Manifest;
 use sha2::{Digest as _, Sha256};
 
 use super::unpack::Bag;
 use super::{DataKey, names};
-use crate::inspect::{Finding, Source, walk};
+use crate::inspect::{Finding, Source};
 use crate::media::{self, Rendition};
 use crate::open::key::EpochKey;
-use crate::open::part::{self, EpochKeys, NO_KEY};
+use crate::open::part::{EpochKeys, NO_KEY};
+use crate::retrieval::tracks;
 use crate::transcript::{self, Heading, Line};
 use crate::vault::placement::Placement;
 
@@ -87,37 +88,17 @@ pub async fn open(
             Some((name.to_owned(), bytes.clone()))
         })
         .collect();
-    let source = Source::Files(&files);
+    let source = Source::Files(Arc::new(files));
+    let of = manifest.tracks.iter();
+    let keys = of.map(|track| keys.remove(&track.track).unwrap_or_default());
+    let opened = tracks::open(&source, manifest, placement, keys.collect()).await;
     let (mut parts, mut lines, mut found) = (0, Vec::new(), Vec::new());
     let mut sources = Vec::new();
-    for track in &manifest.tracks {
-        let mut keys = keys.remove(&track.track).unwrap_or_default();
-        let mut taken = media::Track::new(track.track, track.participant, track.modality);
-        let walked = walk::track(
-            &source,
-            manifest,
-            placement,
-            track,
-            |header, bytes, hash| {
-                if track.modality == Modality::Chat {
-                    let event = part::open(&mut keys, header, bytes)?;
-                    lines.extend(
-                        event.map(|event| Line::new(header, hash, track.participant, event)),
-                    );
-                } else {
-                    part::media(&mut keys, header, bytes, &mut taken)?;
-                }
-                Ok(())
-            },
-        )
-        .await
-        .map_err(|e| e.to_string())?;
-        parts += walked.good;
-        found.extend(walked.damage);
-        if track.modality != Modality::Chat {
-            taken.finish();
-            sources.push(taken);
-        }
+    for track in opened.map_err(|e| e.to_string())? {
+        parts += track.walked.good;
+        lines.extend(track.lines);
+        found.extend(track.walked.damage);
+        sources.extend(track.source);
     }
     transcript::sort(&mut lines);
     if found.is_empty() {

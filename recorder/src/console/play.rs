@@ -220,11 +220,12 @@ fn marks(media: &Rendition) -> Vec<Mark> {
 
 fn screen(file: &File) -> Screen {
     let name = file.name.split('.').next().unwrap_or_default();
-    let person = name.trim_end_matches("-screen");
-    let kind = match (name == person, file.pictures) {
-        (true, true) => "camera",
-        (true, false) => "sound",
-        (false, _) => "screen",
+    let (screen, camera) = (name.split_once("-screen"), name.split_once("-camera"));
+    let (person, kind) = match (screen, camera) {
+        (Some((person, _)), _) => (person, "screen"),
+        (_, Some((person, _))) => (person, "camera"),
+        _ if file.pictures => (name, "camera"),
+        _ => (name, "sound"),
     };
     Screen {
         title: format!("{person}, {kind}"),

@@ -10,7 +10,7 @@ use crate::vault::placement::Placement;
 
 /// `Ok(None)`: the acknowledged part is in the record, unaltered, at its place.
 pub async fn acknowledgement(
-    source: &Source<'_>,
+    source: &Source,
     manifest: &Manifest,
     placement: &Placement,
     ack: &SealedAt,

@@ -1,6 +1,7 @@
 //! Where a kept recording is read from: the vault, or a bundle's files.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use proto::dsse::{Document, Envelope};
@@ -9,23 +10,32 @@ use proto::{RecordingId, TenantId};
 use super::Finding;
 use crate::vault::{Vault, VaultError};
 
-/// Reads one recording's files by their generated names.
+/// Reads one recording's files by their generated names. Clones share them.
 #[derive(Debug, Clone)]
-pub enum Source<'a> {
+pub enum Source {
     /// In the vault.
     Vault {
         /// The vault.
-        vault: &'a Vault,
+        vault: Vault,
         /// The tenant.
         tenant: TenantId,
         /// The recording.
         recording: RecordingId,
     },
     /// In memory, as a bundle brought them.
-    Files(&'a BTreeMap<String, Bytes>),
+    Files(Arc<BTreeMap<String, Bytes>>),
 }
 
-impl Source<'_> {
+impl Source {
+    /// What a vault holds of a recording.
+    pub fn vault(vault: &Vault, tenant: TenantId, recording: RecordingId) -> Self {
+        Self::Vault {
+            vault: vault.clone(),
+            tenant,
+            recording,
+        }
+    }
+
     /// One file; `None` if it is not there.
     pub async fn read(&self, name: &str) -> Result<Option<Bytes>, VaultError> {
         match self {

@@ -27,7 +27,7 @@ pub struct Walked {
 
 /// Walks `track`. The visitor may refuse a part: then the walk ends there, and says so.
 pub async fn track(
-    source: &Source<'_>,
+    source: &Source,
     manifest: &Manifest,
     placement: &Placement,
     track: &Track,
@@ -182,7 +182,7 @@ impl Walk<'_> {
 /// An object and its index. An altered object is still walked, to name the part; an altered index
 /// is not, for nothing behind it can be placed.
 async fn read(
-    source: &Source<'_>,
+    source: &Source,
     object: &Object,
     place: Place,
     damage: &mut Vec<Finding>,

@@ -56,11 +56,7 @@ async fn logged(recorder: &Recorder, tenant: &Tenant, id: RecordingId) -> Result
     let Some(kept) = log::kept(tenant, id, &recorder.public()).await? else {
         return Ok(None);
     };
-    let source = Source::Vault {
-        vault: &recorder.vault,
-        tenant: tenant.id(),
-        recording: id,
-    };
+    let source = Source::vault(&recorder.vault, tenant.id(), id);
     let there = source.envelope::<Manifest>(MANIFEST).await?.ok();
     Ok(there
         .map(|(envelope, _)| envelope)

@@ -78,11 +78,7 @@ pub async fn keep(
     let signed = serde_json::to_vec(&placement.sign(recorder.keys.signing())?)?;
     vault.put(tenant.id(), id, PLACEMENT, signed.into()).await?;
 
-    let source = Source::Vault {
-        vault,
-        tenant: tenant.id(),
-        recording: id,
-    };
+    let source = Source::vault(vault, tenant.id(), id);
     for track in &manifest.tracks {
         let walked = walk::track(&source, &manifest, &placement, track, |_, _, _| Ok(())).await?;
         findings.extend(walked.damage);

@@ -1,7 +1,7 @@
 //! Which source goes into which file, what the files are called, and what is said of them.
 //!
-//! One file for each person: their sound and camera; another one where they showed their screen; and
-//! one of the whole call with every source a track. All have one time line.
+//! One file for each person: their sound and camera; another one where they showed their screen, or
+//! their codec changed; and one of the whole call with every source a track. All have one time line.
 
 use proto::event::Role;
 use proto::notice::Modality;
@@ -178,18 +178,25 @@ fn put_together(manifest: &Manifest, tracks: &[Track], prepare: impl Fn(&mut Sou
     add("call", all);
     for participant in people(tracks) {
         let person = person(manifest, participant);
-        let own = |left_out: Modality| {
-            let own = found.iter().filter(move |found| {
-                found.participant == participant && found.modality != left_out
-            });
-            own.map(|found| &found.source).collect()
+        let own = |what: Modality| {
+            let own = found
+                .iter()
+                .filter(move |found| (found.participant, found.modality) == (participant, what));
+            own.map(|found| &found.source)
         };
-        add(&person, own(Modality::Screen));
-        let shown = found
-            .iter()
-            .any(|found| found.participant == participant && found.modality == Modality::Screen);
-        if shown {
-            add(&format!("{person}-screen"), own(Modality::Video));
+        let with = |picture: Option<_>| own(Modality::Audio).chain(picture).collect();
+        // A player shows one picture of a file.
+        let mut cameras = own(Modality::Video);
+        add(&person, with(cameras.next()));
+        for (camera, number) in cameras.zip(2..) {
+            add(&format!("{person}-camera-{number}"), with(Some(camera)));
+        }
+        let mut screens = own(Modality::Screen);
+        if let Some(screen) = screens.next() {
+            add(&format!("{person}-screen"), with(Some(screen)));
+        }
+        for (screen, number) in screens.zip(2..) {
+            add(&format!("{person}-screen-{number}"), with(Some(screen)));
         }
     }
     rendition
@@ -259,8 +266,11 @@ fn sources(
     for track in own {
         let name = format!("{} {}", person(manifest, participant), kind(track.modality));
         let mut by_codec: Vec<(Codec, u8, Frames)> = Vec::new();
+        let mut held = 0;
         for stream in &track.streams {
-            let frames = frames(stream, &times.next().unwrap_or_default());
+            let times = times.next().unwrap_or_default();
+            held += times.held;
+            let frames = frames(stream, &times.at);
             match by_codec
                 .iter_mut()
                 .find(|(codec, ..)| *codec == stream.codec)
@@ -285,17 +295,24 @@ fn sources(
                 });
             }
         }
+        if held > 0 {
+            notes.push(format!(
+                "{name}: {} put elsewhere than the sender's clock says: that is more than 3 s before they came, or 1 s after",
+                packets(held)
+            ));
+        }
         if track.homeless > 0 {
             notes.push(format!(
                 "{name}: {} of a stream that was never described",
-                count(
-                    usize::try_from(track.homeless).unwrap_or(usize::MAX),
-                    "packet"
-                )
+                packets(track.homeless)
             ));
         }
     }
     found
+}
+
+fn packets(number: u64) -> String {
+    count(usize::try_from(number).unwrap_or(usize::MAX), "packet")
 }
 
 /// When the first frame is.

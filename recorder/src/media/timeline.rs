@@ -30,8 +30,17 @@ const LATER: i64 = 1_000_000;
 /// 1900 to 1970, in seconds.
 const NTP_EPOCH: i64 = 2_208_988_800;
 
-/// The times of all packets of one participant's tracks, stream by stream, in µs since the Unix epoch.
-pub fn times(tracks: &[&Track]) -> Vec<Vec<i64>> {
+/// When the packets of a stream were made.
+#[derive(Default)]
+pub struct Times {
+    /// Of each packet, in µs since the Unix epoch.
+    pub at: Vec<i64>,
+    /// How many would have been moved further than may be.
+    pub held: u64,
+}
+
+/// The times of all packets of one participant's tracks, stream by stream.
+pub fn times(tracks: &[&Track]) -> Vec<Times> {
     let streams = tracks.iter().flat_map(|track| {
         let of = |stream| pieces(stream, &track.resumed);
         track.streams.iter().map(of)
@@ -41,8 +50,11 @@ pub fn times(tracks: &[&Track]) -> Vec<Vec<i64>> {
         .collect();
     let shared = Shared::among(streams.iter().flatten());
     let times = |pieces: &Vec<Timed<'_>>| {
-        let times = pieces.iter().flat_map(|piece| piece.times(&shared));
-        times.collect()
+        let mut times = Times::default();
+        for piece in pieces {
+            piece.tell(&shared, &mut times);
+        }
+        times
     };
     streams.iter().map(times).collect()
 }
@@ -65,25 +77,26 @@ impl<'a> Timed<'a> {
         }
     }
 
-    /// When each packet was made.
-    fn times(&self, shared: &Shared) -> Vec<i64> {
+    /// Tells when each packet was made.
+    fn tell(&self, shared: &Shared, times: &mut Times) {
         let line = |run: &Run| {
             let line = shared.0.get(&tenths(run.step));
             let line = line.filter(|_| self.sender.reported).copied();
             line.unwrap_or_else(|| Line::through(run.steps.clone()))
         };
         let lines: Vec<Line> = self.runs.iter().map(line).collect();
-        let time = |(packet, sent): (&Packet<Bytes>, &i64)| {
+        for (packet, sent) in self.piece.packets.iter().zip(&self.sender.sent) {
             let arrival = packet.arrival;
             let line = lines.get(run_of(&self.runs, arrival, *sent));
-            let at = line.or(lines.last()).map_or(arrival, |line| line.at(*sent));
-            at.clamp(
+            let line = line.or(lines.last());
+            let made = line.map_or(arrival, |line| line.at(*sent));
+            let at = made.clamp(
                 arrival.saturating_sub(EARLIER),
                 arrival.saturating_add(LATER),
-            )
-        };
-        let packets = self.piece.packets.iter();
-        packets.zip(&self.sender.sent).map(time).collect()
+            );
+            times.held += u64::from(at != made);
+            times.at.push(at);
+        }
     }
 }
 

@@ -343,12 +343,8 @@ fn segments(house: &House) -> Vec<String> {
         .collect()
 }
 
-fn source(house: &House, recording: RecordingId) -> Source<'_> {
-    Source::Vault {
-        vault: &house.recorder.vault,
-        tenant: house.tenant.id(),
-        recording,
-    }
+fn source(house: &House, recording: RecordingId) -> Source {
+    Source::vault(&house.recorder.vault, house.tenant.id(), recording)
 }
 
 async fn statements(house: &House, recording: RecordingId) -> (Manifest, Placement) {

@@ -72,11 +72,7 @@ pub(crate) async fn in_vault(
 ) -> Result<Checked> {
     let mut out = Checked::default();
     let trust = recorder.trust(tenant).await?;
-    let source = Source::Vault {
-        vault: &recorder.vault,
-        tenant: tenant.id(),
-        recording: id,
-    };
+    let source = Source::vault(&recorder.vault, tenant.id(), id);
     let (envelope, manifest) = match source.envelope::<Manifest>(MANIFEST).await? {
         Ok(found) => found,
         Err(finding) => {

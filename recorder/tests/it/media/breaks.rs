@@ -6,11 +6,11 @@ use std::process::Command;
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use proto::notice::Modality::{Audio, Video};
+use proto::notice::Modality::{Audio, Screen, Video};
 use seal::media::{Item, Packet, Report};
 
 use super::made::{PICTURES, SOUND, Sender, blocks, film, of, shown};
-use super::{BEGAN, bytes, starts};
+use super::{BEGAN, bytes, looked_at, starts};
 use crate::call::{at, capture};
 
 const SECOND: i64 = 1_000_000;
@@ -141,6 +141,37 @@ fn the_film_of_who_came_three_seconds_late_begins_three_seconds_into_the_time_li
         starts[0] < 100 && (starts[2] - 3_000).abs() < 150,
         "{starts:?}"
     );
+}
+
+#[test]
+fn who_goes_on_in_another_codec_has_a_film_of_each_that_other_tools_take() {
+    let began = |at: i64| BEGAN + at * SECOND;
+    let films = |what| {
+        let sound = capture("vp8-opus.rtp", false, began(0));
+        let before = capture("vp8-opus.rtp", true, began(0));
+        let after = capture("h264.rtp", true, began(9));
+        film(&[of(Audio, sound), (0, what, vec![(1, before), (2, after)])])
+    };
+    for (what, names) in [
+        (Video, ["visitor.webm", "visitor-camera-2.mkv"]),
+        (Screen, ["visitor-screen.webm", "visitor-screen-2.mkv"]),
+    ] {
+        let film = films(what);
+        assert_eq!(film.notes, Vec::<String>::new());
+        for (name, streams, ends) in [
+            ("call.mkv", 3, 13_000),
+            (names[0], 2, 8_000),
+            (names[1], 2, 13_000),
+        ] {
+            let film = bytes(&film, name);
+            let seen = looked_at(name, &film);
+            assert_eq!(seen.streams, streams, "{name}");
+            assert!((seen.milliseconds - ends).abs() < 120, "{name}");
+            let picture = starts(&film)[streams - 1];
+            let began = if name == names[0] { 0 } else { 9_000 };
+            assert!((picture - began).abs() < 150, "{name}: {picture}");
+        }
+    }
 }
 
 /// Pictures of this size as FFmpeg encodes them, ten a second.

@@ -133,3 +133,26 @@ fn an_rtp_time_that_leaps_in_mid_stream_moves_nothing() {
         }
     }
 }
+
+#[test]
+fn a_time_that_cannot_be_is_not_believed_and_that_is_said() {
+    let sounds = Sender {
+        reports: false,
+        ..SOUND
+    };
+    let mut items = sounds.sends(0, 20 * SECOND, 0);
+    let first = items.iter_mut().find_map(|item| match item {
+        Item::Rtp(packet) => Some(packet),
+        _ => None,
+    });
+    // Ten seconds before the next, which comes right behind it.
+    let first = first.unwrap();
+    first.time = first.time.wrapping_sub(480_000);
+    let film = film(&[of(Audio, items)]);
+    assert_eq!(
+        film.notes,
+        [
+            "visitor microphone: 1 packet put elsewhere than the sender's clock says: that is more than 3 s before they came, or 1 s after"
+        ]
+    );
+}
