@@ -37,7 +37,10 @@ pub(super) async fn call(
     sleep(Duration::from_secs(1)).await;
     visitor.say(ClientMessage::HangUp {}).await?;
     agent.until("the end", |seen| seen.call.is_none()).await?;
-    ensure!(agent.seen().refused.is_empty(), "{:?}", agent.seen());
+    visitor.until("the end", |seen| seen.call.is_none()).await?;
+    for caller in [&visitor, &agent] {
+        ensure!(caller.seen().refused.is_empty(), "{:?}", caller.seen());
+    }
     Ok((visitor, agent))
 }
 
