@@ -82,7 +82,7 @@ impl Outbox {
 pub struct Call {
     /// Who gets what.
     pub sfu: Sfu,
-    /// Everyone's connection.
+    /// Everyone's connection, also one that is lost, until they are dropped or have another.
     pub peers: BTreeMap<ParticipantId, PeerKey>,
     /// What the room is told.
     pub outbox: Outbox,

@@ -105,11 +105,20 @@ impl Sfu {
         }
     }
 
-    /// `peer` is gone; another connection may go on with what it sent.
+    /// `peer` is gone. What it sent stays its own, until another connection goes on with it.
     pub fn leave(&mut self, peer: PeerKey) {
         for track in self.tracks.values_mut() {
-            track.sender.take_if(|sender| *sender == peer);
             track.viewers.retain(|viewer| *viewer != peer);
+        }
+    }
+
+    /// What `old` sent is from now on for `new` to send, or to leave out.
+    pub fn goes_on(&mut self, old: PeerKey, new: PeerKey) {
+        for track in self.tracks.values_mut() {
+            if track.sender == Some(old) {
+                track.sender = Some(new);
+                track.wanted = true;
+            }
         }
     }
 

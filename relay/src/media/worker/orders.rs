@@ -55,7 +55,7 @@ impl Worker {
             }
             Order::Drop { peer } => {
                 let call = self.calls.get_mut(&key);
-                let known = call.and_then(|call| Some((call.peers.get(&peer).copied()?, call)));
+                let known = call.and_then(|call| Some((call.peers.remove(&peer)?, call)));
                 if let Some((peer, call)) = known {
                     // For good: whatever it sent flows again only when the room says so.
                     call.sfu.sends(peer, &[]);
@@ -110,7 +110,8 @@ impl Worker {
             let answer = seat.peer.offer(&offer, rng);
             (peer, answer.map_err(|code| (code, Some(peer)))?)
         } else {
-            let room = self.seats.len() < self.most || known.is_some();
+            let replaces = known.is_some_and(|old| self.seats.contains_key(&old));
+            let room = self.seats.len() < self.most || replaces;
             let new = if room {
                 Peer::new(&self.engine, &offer, self.now, rng)
             } else {
@@ -156,8 +157,10 @@ impl Worker {
                 proofs: Allowance::new(PROOFS.0, PROOFS.1, age),
             },
         );
-        if let Some(call) = self.calls.get_mut(&call) {
-            call.peers.insert(who, key);
+        if let Some(call) = self.calls.get_mut(&call)
+            && let Some(old) = call.peers.insert(who, key)
+        {
+            call.sfu.goes_on(old, key);
         }
         key
     }
@@ -168,9 +171,6 @@ impl Worker {
         let seat = self.seats.remove(&key)?;
         if let Some(call) = self.calls.get_mut(&seat.call) {
             call.sfu.leave(key);
-            if call.peers.get(&seat.who) == Some(&key) {
-                call.peers.remove(&seat.who);
-            }
         }
         seat.peer.close(self.now, &mut self.out);
         self.out.happened.clear();

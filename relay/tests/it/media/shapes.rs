@@ -186,6 +186,28 @@ fn only_the_sender_feeds_a_track_and_only_through_an_open_gate() {
 }
 
 #[test]
+fn another_connection_goes_on_with_what_it_offers_and_the_rest_has_no_gate() {
+    let mut sfu = Sfu::default();
+    let both = [(5, Modality::Video), (6, Modality::Audio)];
+    sfu.sends(1, &both);
+    for track in [5, 6] {
+        sfu.turn(track, Gate::Open);
+    }
+    // The connection is lost, and the next one comes without a camera.
+    sfu.leave(1);
+    sfu.goes_on(1, 3);
+    sfu.sends(3, &both[1..]);
+    sfu.sends(3, &both);
+    assert_eq!(sfu.viewers(6, 3), Some(&[][..]));
+    assert_eq!(sfu.viewers(5, 3), None, "the room has not said so");
+    // Lost again, and dropped for good before they come back.
+    sfu.leave(3);
+    sfu.sends(3, &[]);
+    sfu.sends(4, &both);
+    assert_eq!(sfu.viewers(6, 4), None);
+}
+
+#[test]
 fn a_key_frame_is_asked_once_for_all_who_want_it() {
     let mut sfu = Sfu::default();
     sfu.sends(1, &[(5, Modality::Video), (6, Modality::Audio)]);
