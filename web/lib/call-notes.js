@@ -39,13 +39,13 @@ function keyOf(what) {
 }
 
 /**
- * What happened in a call is folded where it is much in a row. Its beginning and its end are not, and neither is
- * anything that was said, or who came and went.
+ * What sources do in a call is folded where it is much in a row. Its beginning and its end are not, and neither is
+ * anything that was said, agreed to or withdrawn, or who came and went.
  * @param {readonly Item[]} items those that have a line
  * @returns {Item[][]} more than one where they are folded into one
  */
 export function folded(items) {
-  const folds = (/** @type {Item | undefined} */ item) => item?.what && !/rang|call_over/.test(item.what.k);
+  const folds = (/** @type {Item | undefined} */ item) => item?.what && /^(muted|held|added|removed)$/.test(item.what.k);
   /** @type {Item[][]} */
   const runs = [];
   for (const item of items) {

@@ -32,9 +32,9 @@ const mute = { k: 'muted', kind: 'audio', on: true };
 const places = (/** @type {Item[]} */ all) => folded(all).map((run) => run.map((item) => item.n));
 
 test('what happened in a call is folded, its beginning and end and what was said stand by themselves', () => {
-  const whole = items({ k: 'rang' }, { k: 'agreed', modality: 'audio' }, { k: 'joined_call' }, mute, 'a word', mute, mute,
-    { k: 'withdrew', modality: 'video' }, { k: 'call_over', reason: 'hung_up', lasted_ms: 9 }, { k: 'rang' });
-  assert.deepEqual(places(whole), [[1], [2, 3, 4], [5], [6, 7, 8], [9], [10]]);
+  const whole = items({ k: 'rang' }, { k: 'agreed', modality: 'audio' }, { k: 'joined_call' }, mute, mute, mute, 'a word', mute, mute,
+    { k: 'added', kind: 'video' }, { k: 'withdrew', modality: 'video' }, { k: 'left_call' }, { k: 'call_over', reason: 'hung_up', lasted_ms: 9 });
+  assert.deepEqual(places(whole), [[1], [2], [3], [4, 5, 6], [7], [8, 9, 10], [11], [12], [13]]);
 });
 
 test('two in a row stand each by itself, and who came or went is folded with nothing', () => {

@@ -53,6 +53,8 @@ export class Call extends EventTarget {
   #restate = false;
   /** Whether the relay is still to be told that this participant has hung up. */
   #owes = false;
+  /** @type {Set<Modality>} what the relay is still to be told is withdrawn */
+  #withdrawn = new Set();
   #rung = 0;
   /** @type {CallView | null} */
   #last = null;
@@ -248,7 +250,7 @@ export class Call extends EventTarget {
 
   /** @param {Modality} modality */
   withdraw(modality) {
-    this.#connection.command({ t: 'withdraw', modality });
+    if (!this.#connection.command({ t: 'withdraw', modality })) this.#withdrawn.add(modality);
     this.declined.add(modality);
     if (modality === 'audio') this.#stop();
     else this.devices.close(/** @type {Kind} */ (modality));
@@ -304,14 +306,14 @@ export class Call extends EventTarget {
         // What was on its way is lost; where the relay was started again, so is the call.
         this.#offered?.fail('offline');
         this.#stale = 0;
+        for (const modality of this.#withdrawn) if (this.#connection.command({ t: 'withdraw', modality })) this.#withdrawn.delete(modality);
         if (this.#wants && this.#connection.command({ t: 'call', again: this.#joined })) {
           this.#renew = this.#restate = true;
           this.#expect();
         }
         break;
       case 'call':
-        if (frame.call) this.follow();
-        else this.#stop();
+        frame.call ? this.follow() : this.#stop();
         break;
       case 'answer':
         if (this.#late()) break;
@@ -403,9 +405,7 @@ export class Call extends EventTarget {
 
   /** Whether what came answers an offer that was given up. */
   #late() {
-    if (this.#stale === 0) return false;
-    this.#stale -= 1;
-    return true;
+    return this.#stale > 0 && this.#stale-- > 0;
   }
 
   /** The relay owes an answer; where none comes, the socket is opened anew. */

@@ -136,6 +136,17 @@ test('another’s screen is asked about once, and a refusal is not asked again',
   assert.equal(call.asked, null);
 });
 
+test('what was withdrawn without a connection is told as soon as there is one', () => {
+  const { wire, call } = calls(['chat', 'audio', 'video']);
+  wire.state = 'waiting';
+  call.withdraw('video');
+  assert.deepEqual(wire.said('withdraw'), []);
+  wire.state = 'open';
+  wire.welcome(['chat', 'audio', 'video']);
+  wire.welcome(['chat', 'audio']);
+  assert.deepEqual(wire.said('withdraw'), [{ t: 'withdraw', modality: 'video' }]);
+});
+
 test('what was withdrawn is not asked for again, until somebody begins anew with it', async () => {
   const { wire, call } = calls(['chat', 'audio', 'video']);
   await call.begin(['audio', 'video']);

@@ -1,5 +1,7 @@
 //! What each person agreed to and withdrew, when: by the relay's rows, so that nothing is opened for it.
 
+use std::collections::BTreeMap;
+
 use proto::Millis;
 use proto::notice::Modality;
 use store::{ConsentChange, Participant, Recording, Tenant};
@@ -69,15 +71,16 @@ fn agreements(
     first.sort_unstable();
     let first = first.into_iter();
     let mut all: Vec<_> = first.map(|m| (m, person.consent.at, None)).collect();
+    // Where in it each that holds stands.
+    let held = all.iter().enumerate();
+    let mut holds: BTreeMap<Modality, usize> = held.map(|(at, (m, ..))| (*m, at)).collect();
     for change in changes {
         for modality in &change.modalities {
             if change.given {
+                holds.insert(*modality, all.len());
                 all.push((*modality, change.at, None));
-            } else {
-                let holds = |(m, _, to): &&mut (_, _, Option<_>)| m == modality && to.is_none();
-                if let Some((.., to)) = all.iter_mut().find(holds) {
-                    *to = Some(change.at);
-                }
+            } else if let Some((.., to)) = holds.remove(modality).and_then(|at| all.get_mut(at)) {
+                *to = Some(change.at);
             }
         }
     }

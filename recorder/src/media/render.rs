@@ -140,14 +140,19 @@ pub fn render_to_play(manifest: &Manifest, tracks: &[Track]) -> Rendition {
     // Both were rounded down to whole seconds.
     let lasted = manifest.ended.0.saturating_sub(manifest.started.0);
     let lasted = lasted.saturating_add(1_000).saturating_mul(1_000);
+    let mut left = silence::most(lasted);
     put_together(manifest, tracks, |source| {
         if source.codec == Codec::Opus {
-            silence::fill(&mut source.frames, lasted);
+            silence::fill(&mut source.frames, &mut left);
         }
     })
 }
 
-fn put_together(manifest: &Manifest, tracks: &[Track], prepare: impl Fn(&mut Source)) -> Rendition {
+fn put_together(
+    manifest: &Manifest,
+    tracks: &[Track],
+    mut prepare: impl FnMut(&mut Source),
+) -> Rendition {
     let mut notes = Vec::new();
     let mut found = Vec::new();
     for participant in people(tracks) {

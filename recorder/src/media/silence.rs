@@ -13,21 +13,28 @@ const LONG: &[u8] = &[
     0xfb, 0x06, 0xff, 0xfe, 0xff, 0xfe, 0xff, 0xfe, 0xff, 0xfe, 0xff, 0xfe, 0xff, 0xfe,
 ];
 
-/// There is no more than a day of it, in µs, whatever a relay says of a recording's length.
+/// No recording is longer, in µs, whatever a relay says.
 const DAY: i64 = 86_400_000_000;
+/// So many people may be silent from its beginning to its end.
+const SILENT: i64 = 8;
 
-/// Puts silence wherever there is room for it between two packets of Opus: no more of it in all than
-/// `most`, in µs. Who seals may put any time beside a packet.
-pub(super) fn fill(sound: &mut Frames, most: i64) {
+/// How much silence a recording of that length, in µs, may need in all. Who seals may put any time
+/// beside a packet, on any number of tracks.
+pub(super) fn most(lasted: i64) -> i64 {
+    lasted.clamp(0, DAY) * SILENT
+}
+
+/// Puts silence wherever there is room for it between two packets of Opus, and takes it from what is
+/// `left`, in µs.
+pub(super) fn fill(sound: &mut Frames, left: &mut i64) {
     let first = sound.pieces.len();
-    let mut left = most.min(DAY);
     let mut filled = Vec::with_capacity(sound.frames.len());
     // Until when something is heard, as a browser plays it.
     let mut until = sound.frames.first().map_or(0, |frame| frame.time);
     for frame in &sound.frames {
         for (place, silence) in [(first, LONG), (first + 1, SHORT)] {
             let lasts = opus_duration(silence);
-            while frame.time.saturating_sub(until).min(left) >= lasts {
+            while frame.time.saturating_sub(until).min(*left) >= lasts {
                 filled.push(Frame {
                     time: until,
                     key: true,
@@ -35,7 +42,7 @@ pub(super) fn fill(sound: &mut Frames, most: i64) {
                     length: silence.len(),
                 });
                 until += lasts;
-                left -= lasts;
+                *left -= lasts;
             }
         }
         let packet = sound.of(frame).first();
@@ -52,7 +59,7 @@ mod tests {
 
     #[test]
     fn silence_takes_the_place_of_what_is_missing_and_no_more() {
-        let filled = |times: &[i64], most| {
+        let filled = |times: &[i64], left: &mut i64| {
             let pieces = vec![Bytes::from_static(SHORT); times.len()];
             let frame = |(place, time): (usize, &i64)| Frame {
                 time: *time,
@@ -66,13 +73,13 @@ mod tests {
                 pieces,
                 ..Frames::default()
             };
-            fill(&mut sound, most);
+            fill(&mut sound, left);
             let lasts = |frame: &Frame| opus_duration(&sound.of(frame)[0]);
             let all = sound.frames.iter();
             let all: Vec<_> = all.map(|frame| (frame.time, lasts(frame))).collect();
             all
         };
-        let heard = |times: &[i64]| filled(times, i64::MAX);
+        let heard = |times: &[i64]| filled(times, &mut most(i64::MAX));
         let (short, long) = (20_000, 120_000);
         assert_eq!(heard(&[]), []);
         assert_eq!(heard(&[7, 20_007]), [(7, short), (20_007, short)]);
@@ -89,16 +96,15 @@ mod tests {
         assert_eq!(sum, 320_000, "{paused:?}");
         assert_eq!(paused[1], (20_000, long));
         assert_eq!(paused.len(), 6, "{paused:?}");
-        // Two packets years apart: a day of silence, or as long as the recording was.
-        let silent = |most| {
-            let all = filled(&[0, 300_000, i64::MAX], most);
-            let silent = all
-                .iter()
-                .filter(|(time, _)| ![0, 300_000, i64::MAX].contains(time));
+        // Packets years apart, on many tracks: no more than there may be in all.
+        let mut left = most(600_000);
+        let mut silent = || {
+            let times = [0, 300_000, i64::MAX];
+            let all = filled(&times, &mut left);
+            let silent = all.iter().filter(|(time, _)| !times.contains(time));
             silent.map(|(_, lasts)| lasts).sum::<i64>()
         };
-        assert_eq!(silent(i64::MAX), 86_400_000_000);
-        assert_eq!(silent(600_000), 600_000);
-        assert_eq!(silent(-1), 0);
+        assert_eq!([silent(), silent()], [8 * 600_000, 0]);
+        assert_eq!((most(i64::MAX), most(-1)), (8 * 86_400_000_000, 0));
     }
 }

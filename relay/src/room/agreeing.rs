@@ -21,6 +21,9 @@ use super::state::{Phase, Room};
 /// Changes of one participant that may wait before another is agreed to. A withdrawal is never one
 /// too many: it takes back what holds, or an agreement that waits.
 const WAITING: usize = 8;
+/// So often one participant agrees to something after joining. Who changes their mind more often is no
+/// visitor, and every change stands in the rows and in the record.
+const AGREED_MOST: u32 = 100;
 /// Behind a change that takes longer nothing is agreed to.
 const STUCK_MS: i64 = 10_000;
 
@@ -90,18 +93,19 @@ impl Room {
         if notice != self.facts.notice {
             return Err(ErrorCode::NoticeOutdated);
         }
-        let person = self.people.get(who).ok_or(ErrorCode::Internal)?;
+        let person = self.people.get_mut(who).ok_or(ErrorCode::Internal)?;
         if person.says(modality) {
             self.said_already(who, modality);
             return Ok(());
         }
-        if person.changes.len() >= WAITING {
+        if person.changes.len() >= WAITING || person.agreed >= AGREED_MOST {
             return Err(ErrorCode::RateLimited);
         }
         let first = person.changes.front();
         if first.is_some_and(|first| now >= first.at.plus(STUCK_MS)) {
             return Err(ErrorCode::Overloaded);
         }
+        person.agreed += 1;
         self.change(now, who, modality, true);
         Ok(())
     }

@@ -246,19 +246,18 @@ impl Room {
             return Ok(());
         };
         let mut gone = Vec::new();
-        let mut sent = false;
         if let Some(caller) = call.caller(who) {
             caller.standing = standing;
             caller.held = false;
             gone = core::mem::take(&mut caller.sources);
-            sent = !gone.is_empty() || caller.offered.iter().any(Option::is_some);
             // They are still answered, and make nothing of anything.
             caller.offered.iter_mut().for_each(|offer| *offer = None);
         }
         for source in gone {
             self.goes(now, &source);
         }
-        if let (Some(peer), true) = (peer, sent) {
+        // Whoever only listened, too.
+        if let Some(peer) = peer {
             self.order(Order::Drop { peer });
         }
         let left = |call: &Call| call.callers.iter().filter(|c| c.is_or_will_be_in()).count();

@@ -59,6 +59,8 @@ pub struct Participant {
     pub(super) call_pace: Option<Pace>,
     /// What they have agreed to and withdrawn since, as far as it is not done.
     pub(super) changes: VecDeque<Change>,
+    /// How often they have agreed to something since.
+    pub(super) agreed: u32,
     pub(super) delivered: u64,
     pub(super) read: u64,
 }
@@ -117,6 +119,7 @@ impl Participant {
             pace: None,
             call_pace: None,
             changes: VecDeque::new(),
+            agreed: 0,
             delivered: 0,
             read: 0,
         }

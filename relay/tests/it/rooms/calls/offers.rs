@@ -4,6 +4,7 @@ use proto::ErrorCode;
 use proto::call::Refusal;
 use proto::notice::Modality;
 use proto::wire::{ClientMessage, ServerMessage};
+use relay::media::order::Order;
 use relay::room::effect::SocketId;
 
 use super::super::joins::Done;
@@ -45,6 +46,22 @@ fn an_offer_whose_call_ends_first_is_answered_before_the_end() {
         let answered = talk.offers(VISITOR, &SOUND);
         assert_eq!(told(&answered, VISITOR), ["answer"]);
     }
+}
+
+#[test]
+fn whoever_only_listened_and_hangs_up_hears_no_more() {
+    let mut talk = Talk::talking(true);
+    let staff = proto::StaffId::random(&mut crate::world::rng());
+    talk.says(AGENT, ClientMessage::Invite { to: staff });
+    let third = accept(&mut talk.visited, staff);
+    come(&mut talk.visited, staff, third, 11);
+    talk.rest();
+    talk.offers(VISITOR, &[]);
+    let left = talk.says(VISITOR, ClientMessage::HangUp {});
+    assert!(over(&left).is_none(), "the third is still rung");
+    let visitor = talk.visited.visitor;
+    let dropped = |order: &Order| matches!(order, Order::Drop { peer } if *peer == visitor);
+    assert!(left.orders.iter().any(dropped), "{left:?}");
 }
 
 #[test]

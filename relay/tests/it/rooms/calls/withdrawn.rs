@@ -123,6 +123,25 @@ fn a_source_that_an_offer_takes_away_is_opened_no_more() {
 }
 
 #[test]
+fn nobody_agrees_and_withdraws_without_end_and_a_withdrawal_always_passes() {
+    let (mut talk, _) = with_camera();
+    let mut given = 0;
+    let refusal = loop {
+        talk.says(VISITOR, withdraw(CAMERA));
+        let withdrawn = talk.kept(VISITOR, CAMERA, false, Ok(None));
+        assert!(!agreed(&withdrawn).unwrap().contains(&CAMERA));
+        let again = talk.says(VISITOR, agree(CAMERA));
+        if again.consents.is_empty() {
+            break refused(&again);
+        }
+        talk.kept(VISITOR, CAMERA, true, Ok(None));
+        given += 1;
+        assert!(given < 1_000, "without end");
+    };
+    assert_eq!(refusal, ErrorCode::RateLimited);
+}
+
+#[test]
 fn a_withdrawal_stands_in_the_record_before_its_row_is_written_and_is_answered_after() {
     let (mut talk, _) = with_camera();
     let done = talk.says(VISITOR, withdraw(CAMERA));
