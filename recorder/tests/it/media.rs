@@ -89,6 +89,12 @@ struct Seen {
 }
 
 fn looked_at(name: &str, bytes: &[u8]) -> Seen {
+    looked_at_for("5M", name, bytes)
+}
+
+/// FFmpeg looks for pictures so many microseconds into a file, by itself five seconds. Of H.264 that begins
+/// later it says so, also in its own files; of VP8 it does not.
+fn looked_at_for(long: &str, name: &str, bytes: &[u8]) -> Seen {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
     std::fs::write(&path, bytes).unwrap();
@@ -108,7 +114,19 @@ fn looked_at(name: &str, bytes: &[u8]) -> Seen {
     let path = path.to_str().unwrap();
     run(
         "ffmpeg",
-        &["-v", "warning", "-i", path, "-map", "0", "-f", "null", "-"],
+        &[
+            "-v",
+            "warning",
+            "-analyzeduration",
+            long,
+            "-i",
+            path,
+            "-map",
+            "0",
+            "-f",
+            "null",
+            "-",
+        ],
     );
     let shown = run("mkvinfo", &["--all", path]).to_lowercase();
     for line in shown.lines() {
@@ -118,8 +136,9 @@ fn looked_at(name: &str, bytes: &[u8]) -> Seen {
         assert!(!odd, "{name}: mkvinfo: {line}");
     }
     let probe = |what: &str| {
-        let list = ["-v", "error", "-show_entries", what, "-of", "csv=p=0", path];
-        run("ffprobe", &list)
+        let look = ["-v", "error", "-analyzeduration", long];
+        let list = ["-show_entries", what, "-of", "csv=p=0", path];
+        run("ffprobe", &[&look[..], &list].concat())
     };
     let seconds: f64 = probe("format=duration").trim().parse().unwrap();
     Seen {

@@ -89,7 +89,7 @@ const HIDDEN: &str = "return [document.activeElement, document.querySelector('.c
     const { left, top, width, height } = e.getBoundingClientRect();
     const there = document.elementFromPoint(left + width / 2, top + height / 2);
     return !e.matches('.play *') || !(there && e.contains(there));
-  }).map((e) => e.outerHTML.slice(0, 80))";
+  }).map((e) => `${e.localName} ${e.className} ${e.textContent.slice(0, 60)}`)";
 
 async fn states(page: &Browser, state: &str) -> Result<()> {
     let _: Value = page

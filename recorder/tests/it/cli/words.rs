@@ -254,7 +254,7 @@ async fn people_and_recordings_go_by_the_names_that_one_knows_them_by() {
             "agent    Mia  handed the conversation on",
             "agent    Mia  left after handing over",
             "agent    Mia  left",
-            "visitor  Blue Heron  ended the session",
+            "visitor  Blue Heron  ended the conversation",
         ]
     );
 

@@ -10,7 +10,7 @@ use proto::notice::Modality::{Audio, Screen, Video};
 use seal::media::{Item, Packet, Report};
 
 use super::made::{PICTURES, SOUND, Sender, blocks, film, of, shown};
-use super::{BEGAN, bytes, looked_at, starts};
+use super::{BEGAN, bytes, looked_at_for, starts};
 use crate::call::{at, capture};
 
 const SECOND: i64 = 1_000_000;
@@ -164,7 +164,7 @@ fn who_goes_on_in_another_codec_has_a_film_of_each_that_other_tools_take() {
             (names[1], 2, 13_000),
         ] {
             let film = bytes(&film, name);
-            let seen = looked_at(name, &film);
+            let seen = looked_at_for("20M", name, &film);
             assert_eq!(seen.streams, streams, "{name}");
             assert!((seen.milliseconds - ends).abs() < 120, "{name}");
             let picture = starts(&film)[streams - 1];
