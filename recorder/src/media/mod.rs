@@ -10,6 +10,7 @@
 
 pub mod depacketize;
 pub mod mux;
+mod pauses;
 pub mod render;
 pub mod rope;
 mod silence;

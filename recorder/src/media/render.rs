@@ -11,6 +11,7 @@ use seal::media::{Codec, PauseCause};
 
 use super::depacketize::{Frames, frames};
 use super::mux::{Chapter, Source, mux};
+use super::pauses;
 use super::rope::Rope;
 use super::silence;
 use super::take::Track;
@@ -375,7 +376,7 @@ fn chapters(
             person(manifest, track.participant),
             kind(track.modality)
         );
-        for pause in &track.pauses {
+        for (pause, to) in pauses::ended(manifest, track, ends) {
             let why = match pause.cause {
                 PauseCause::Muted => "muted",
                 PauseCause::Held => "on hold",
@@ -384,7 +385,7 @@ fn chapters(
             };
             chapters.push(Chapter {
                 from: pause.from,
-                to: pause.to.unwrap_or(ends),
+                to,
                 text: format!("{name}: {why}"),
             });
         }

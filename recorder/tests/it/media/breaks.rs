@@ -6,10 +6,12 @@ use std::process::Command;
 
 use bytes::Bytes;
 use proptest::prelude::*;
+use proto::Millis;
 use proto::notice::Modality::{Audio, Screen, Video};
-use seal::media::{Item, Packet, Report};
+use seal::manifest::{Cause, Gap};
+use seal::media::{Item, Packet, PauseCause, Report};
 
-use super::made::{PICTURES, SOUND, Sender, blocks, film, of, shown};
+use super::made::{PICTURES, SOUND, Sender, blocks, film, film_with_gaps, of, shown};
 use super::{BEGAN, bytes, looked_at_for, starts};
 use crate::call::{at, capture};
 
@@ -319,4 +321,41 @@ proptest! {
         // Every sound that came is heard.
         prop_assert!(pictures || shown == came.len());
     }
+}
+
+#[test]
+fn a_camera_that_goes_while_it_pauses_is_missing_until_then_and_no_longer() {
+    let second = |at: i64| BEGAN + at * SECOND;
+    let missing = |resumed: Option<i64>, gaps: Vec<Gap>| {
+        let sound = SOUND.sends(0, 60 * SECOND, 0);
+        let mut pictures = PICTURES.sends(0, 10 * SECOND, 0);
+        let cause = PauseCause::Unagreed;
+        let at = second(10) + 100_000;
+        pictures.push(Item::Pause { at, cause });
+        pictures.extend(resumed.map(|at| Item::Resume { at }));
+        let film = film_with_gaps(&[of(Audio, sound), of(Video, pictures)], gaps);
+        let file = film.files.iter().find(|file| file.name == "visitor.webm");
+        let [chapter] = file.unwrap().chapters.as_slice() else {
+            panic!("{:?}", file.unwrap().chapters)
+        };
+        assert_eq!(chapter.from, at);
+        chapter.to
+    };
+    let gap = |track, from, to| Gap {
+        track: Some(track),
+        from: Millis(second(from) / 1_000),
+        to: Millis(second(to) / 1_000),
+        cause: Cause::Unagreed,
+    };
+    // Of the camera, of the sound, and of the camera at another time.
+    let gaps = || vec![gap(4, 10, 12), gap(3, 10, 20), gap(4, 30, 31)];
+    assert_eq!(missing(None, gaps()), second(12), "turned off");
+    assert_eq!(
+        missing(Some(second(50)), gaps()),
+        second(12),
+        "another call's"
+    );
+    let exactly = second(11) + 400_000;
+    assert_eq!(missing(Some(exactly), gaps()), exactly, "it went on");
+    assert!(missing(None, Vec::new()) >= second(59), "nobody knows");
 }

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use proto::notice::Modality;
 use recorder::media::{Rendition, Track};
-use seal::manifest::Manifest;
+use seal::manifest::{Gap, Manifest};
 use seal::media::{Codec, Item, Packet, Report, Stream};
 
 use super::{BEGAN, bytes, manifest};
@@ -229,7 +229,18 @@ pub(super) fn film_to_play(sources: &[Made]) -> Rendition {
     put_together(sources, recorder::media::render_to_play)
 }
 
-fn put_together(sources: &[Made], render: fn(&Manifest, &[Track]) -> Rendition) -> Rendition {
+/// The same with these gaps in the manifest.
+pub(super) fn film_with_gaps(sources: &[Made], gaps: Vec<Gap>) -> Rendition {
+    put_together(sources, move |manifest, tracks| {
+        let manifest = Manifest {
+            gaps: gaps.clone(),
+            ..manifest.clone()
+        };
+        recorder::media::render(&manifest, tracks)
+    })
+}
+
+fn put_together(sources: &[Made], render: impl Fn(&Manifest, &[Track]) -> Rendition) -> Rendition {
     let (manifest, people) = manifest();
     let tracks: Vec<Track> = sources
         .iter()
