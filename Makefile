@@ -6,8 +6,8 @@ help: ## say what there is
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
 run: ## build, start relay and recorder with demo clients, print addresses and sign-ins (Ctrl-C stops); other ports: make run ARGS='--relay-port 8090'
-	@test -x target/debug/demo || printf '%s\n' 'The first build compiles relay, recorder and some 330 libraries: about 4 minutes on two quiet cores,' \
-	  '9 on busy ones, and about 3 GB in target/. Cargo says how far it is; then come addresses and sign-ins.'
+	@test -x target/debug/demo || printf '%s\n' 'The first build compiles relay, recorder and some 330 libraries: 5 to 10 minutes on two quiet cores,' \
+	  'half an hour on busy ones, and about 3 GB in target/. Cargo says how far it is; then come addresses and sign-ins.'
 	@cargo build --locked -p relay -p recorder -p demo
 	@exec target/debug/demo $(ARGS)
 

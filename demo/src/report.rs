@@ -96,6 +96,11 @@ fn command_line(out: &mut impl Write, plan: &Plan, people: &People) -> io::Resul
         out,
         "    {recorder} export {slug} CASE {officers} --out bundle.tar"
     )?;
+    writeln!(
+        out,
+        "  Whoever gets the bundle checks it, with no server and no secret:"
+    )?;
+    writeln!(out, "    {recorder} verify bundle.tar")?;
     writeln!(out)
 }
 

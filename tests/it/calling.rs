@@ -241,10 +241,11 @@ async fn a_call_is_begun_taken_muted_and_ended_by_keyboard_alone() -> Result<()>
     ensure!(written == "One moment", "{written:?}");
     on(desk, "Write a message").await?;
     widget.read("The call ended after").await?;
-    on(widget, "Close").await?;
+    // Whoever writes may begin at once, and also when that is put away.
+    on(widget, "Write a message").await?;
+    back(widget, "Close").await?;
     widget.tap(Key::Enter, "").await?;
     widget.gone("vestibule-call .card").await?;
-    // That is put away: whoever writes may begin at once.
     on(widget, "Write a message").await?;
     widget.type_text("Back").await?;
     let written: String = widget

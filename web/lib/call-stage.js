@@ -109,10 +109,10 @@ export class CallStage extends HTMLElement {
     if (active) this.#press();
     write(this.#status, active ? this.#say() : '');
     this.#tick();
-    // What was pressed is gone: the focus goes to what is to be answered, to the controls once they can be pressed, or to where one writes.
+    // What was pressed is gone: the focus goes to what is to be answered, to the controls once they can be pressed, or to where one writes. That a call is over wants no answer.
     const lost = () => document.activeElement?.matches('body, [hidden] *') ?? true;
     if (this.#had && !conversation.ended && lost()) {
-      /** @type {HTMLElement | null} */ (this.#card.querySelector('h2, button') ?? (active ? this.#buttons.mic : document.querySelector('textarea')))?.focus();
+      /** @type {HTMLElement | null} */ (this.#card.querySelector(call.over ? 'h2' : 'h2, button') ?? (active ? this.#buttons.mic : document.querySelector('textarea')))?.focus();
     }
     this.#had &&= lost();
   }
