@@ -334,9 +334,9 @@ fn a_camera_that_goes_while_it_pauses_is_missing_until_then_and_no_longer() {
         pictures.push(Item::Pause { at, cause });
         pictures.extend(resumed.map(|at| Item::Resume { at }));
         let film = film_with_gaps(&[of(Audio, sound), of(Video, pictures)], gaps);
-        let file = film.files.iter().find(|file| file.name == "visitor.webm");
-        let [chapter] = file.unwrap().chapters.as_slice() else {
-            panic!("{:?}", file.unwrap().chapters)
+        let own = film.files.iter().find(|file| file.name == "visitor.webm");
+        let [chapter] = own.unwrap().chapters.as_slice() else {
+            panic!("{:?}", own.unwrap().chapters)
         };
         assert_eq!(chapter.from, at);
         chapter.to
