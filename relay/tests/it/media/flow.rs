@@ -274,10 +274,13 @@ async fn a_sender_whose_pictures_were_lost_for_a_while_is_asked_for_a_key_frame_
     two.ana.loses_sent = Box::new(is_rtp);
     two.say(PICTURE, 6_000, 6_150);
     two.ana.loses_sent = Box::new(|_| false);
+    let heard = two.ben.heard(PICTURE).len();
     let began = Instant::now();
     two.say_until(PICTURE, 6_150, pause, |two| two.ana.was_asked(PICTURE))
         .await;
     assert!(began.elapsed() < Duration::from_secs(1));
+    two.until(|_, all| all[1].heard(PICTURE).len() > heard)
+        .await;
 }
 
 /// How often pictures without a key frame are asked for one in a little more than ten seconds, after

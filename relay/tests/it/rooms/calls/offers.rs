@@ -28,6 +28,17 @@ fn told(done: &Done, whom: SocketId) -> Vec<&'static str> {
     .collect()
 }
 
+/// Both talk, and a colleague is rung.
+fn with_a_third() -> Talk {
+    let mut talk = Talk::talking(true);
+    let staff = proto::StaffId::random(&mut crate::world::rng());
+    talk.says(AGENT, ClientMessage::Invite { to: staff });
+    let third = accept(&mut talk.visited, staff);
+    come(&mut talk.visited, staff, third, 11);
+    talk.rest();
+    talk
+}
+
 #[test]
 fn an_offer_whose_call_ends_first_is_answered_before_the_end() {
     // The other will not, or the caller does not want any more.
@@ -50,12 +61,7 @@ fn an_offer_whose_call_ends_first_is_answered_before_the_end() {
 
 #[test]
 fn whoever_only_listened_and_hangs_up_hears_no_more() {
-    let mut talk = Talk::talking(true);
-    let staff = proto::StaffId::random(&mut crate::world::rng());
-    talk.says(AGENT, ClientMessage::Invite { to: staff });
-    let third = accept(&mut talk.visited, staff);
-    come(&mut talk.visited, staff, third, 11);
-    talk.rest();
+    let mut talk = with_a_third();
     talk.offers(VISITOR, &[]);
     let left = talk.says(VISITOR, ClientMessage::HangUp {});
     assert!(over(&left).is_none(), "the third is still rung");
@@ -66,12 +72,7 @@ fn whoever_only_listened_and_hangs_up_hears_no_more() {
 
 #[test]
 fn whoever_leaves_a_call_that_goes_on_and_comes_back_has_each_offer_answered_by_its_own() {
-    let mut talk = Talk::talking(true);
-    let staff = proto::StaffId::random(&mut crate::world::rng());
-    talk.says(AGENT, ClientMessage::Invite { to: staff });
-    let third = accept(&mut talk.visited, staff);
-    come(&mut talk.visited, staff, third, 11);
-    talk.rest();
+    let mut talk = with_a_third();
     talk.says(VISITOR, offer(&[], &[]));
     let left = talk.says(VISITOR, ClientMessage::HangUp {});
     assert!(over(&left).is_none(), "the third is still rung");
