@@ -14,6 +14,8 @@ use seal::media::{Packet, Report};
 
 use super::take::{Stream, Track};
 
+/// Sender reports that are looked at on either side of one.
+const AROUND: usize = 4;
 /// Arrivals are looked at in pieces of this length.
 const WINDOW: i64 = 5_000_000;
 /// A step by more than this, up or down, is another clock: no network and no drift does that.
@@ -225,6 +227,7 @@ fn sender(stream: &Piece<'_>) -> Sender {
     }
     anchors.sort_unstable();
     anchors.dedup_by_key(|(at, _)| *at);
+    let anchors = steadied(&anchors);
     let sent = unrolled.iter().map(|units| {
         let at = micros(*units);
         at.saturating_add(between(&anchors, at))
@@ -233,6 +236,22 @@ fn sender(stream: &Piece<'_>) -> Sender {
         reported: !anchors.is_empty(),
         sent: sent.collect(),
     }
+}
+
+/// Each anchor with the middle one of the values around it: a busy sender looks at its clock late for
+/// one report or another, and no picture was made later for that.
+fn steadied(anchors: &[(i64, i64)]) -> Vec<(i64, i64)> {
+    let middle = |(place, (at, _)): (usize, &(i64, i64))| {
+        // As far on either side, that a drift takes nothing with it; at the ends that would be nobody.
+        let end = place.min(anchors.len() - 1 - place);
+        let reach = end.clamp(AROUND / 2, AROUND);
+        let around = place.saturating_sub(reach)..anchors.len().min(place + reach + 1);
+        let near = anchors.get(around).unwrap_or_default();
+        let mut near: Vec<i64> = near.iter().map(|(_, value)| *value).collect();
+        near.sort_unstable();
+        Some((*at, *near.get(near.len().checked_sub(1)? / 2)?))
+    };
+    anchors.iter().enumerate().filter_map(middle).collect()
 }
 
 /// The value at `at` on the straight lines between `anchors`; 0 where there is none.

@@ -69,6 +69,31 @@ fn sequence_numbers_and_rtp_times_that_wrap_around_change_nothing() {
     assert_eq!(films[1].notes, Vec::<String>::new());
 }
 
+#[test]
+fn a_report_that_a_busy_sender_wrote_late_moves_nothing() {
+    let mut pictures = PICTURES.sends(0, 60 * SECOND, 0);
+    let reports = pictures.iter_mut().filter_map(|item| match item {
+        Item::Report(report) => Some(report),
+        _ => None,
+    });
+    // Every third is 120 ms late, the last one too.
+    let mut late = 0;
+    for report in reports.skip(2).step_by(3) {
+        report.ntp += (120 << 32) / 1_000;
+        late += 1;
+    }
+    assert_eq!(late, 4, "of twelve");
+    let sound = SOUND.sends(0, 60 * SECOND, 0);
+    let film = film(&[of(Audio, sound), of(Video, pictures)]);
+    let tracks = shown(&film, "visitor.webm");
+    let (sound, pictures) = (
+        off(&tracks[0], SOUND.every),
+        off(&tracks[1], PICTURES.every),
+    );
+    let (from, to) = (sound.0.min(pictures.0), sound.1.max(pictures.1));
+    assert!(to - from <= 5, "sound {sound:?}, pictures {pictures:?}");
+}
+
 /// Sound that is muted after ten seconds; its RTP time may stand still meanwhile, as browsers' does.
 fn muted(sender: Sender, lasts: i64, stood: bool) -> Vec<Item> {
     let (from, to) = (10 * SECOND, 10 * SECOND + lasts);
