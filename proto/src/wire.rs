@@ -113,6 +113,8 @@ pub enum ClientMessage {
     /// What this participant sends and takes from now on; the answer is
     /// [`ServerMessage::Answer`].
     Offer {
+        /// Its number, by this client's own count; the answer, or the error in its place, has it.
+        offer: u32,
         /// At most [`crate::call::SDP_MAX`] bytes.
         sdp: Sdp,
         /// Own sources; leaving one out takes it away.
@@ -285,6 +287,8 @@ pub enum ServerMessage {
     },
     /// The answer to an offer.
     Answer {
+        /// The number of that offer.
+        offer: u32,
         /// SDP.
         sdp: Sdp,
     },
@@ -315,6 +319,9 @@ pub enum ServerMessage {
         /// The message that it is about.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cid: Option<u64>,
+        /// The number of the offer that it is about.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        offer: Option<u32>,
         /// Try again after so many milliseconds.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         retry_ms: Option<u64>,

@@ -8,7 +8,7 @@ import { askedFor, missing, othersIn, personIn, phaseOf, sourceOf } from './call
 /** @import { Proposal } from './call-peer.js' */
 /** @import { Phase } from './call-state.js' */
 /** @import { Connection } from './connection.js' */
-/** @import { CallView, ErrorCode, Kind, Modality, Refusal, ServerMessage } from './wire.js' */
+/** @import { CallView, Kind, Modality, Refusal, ServerMessage } from './wire.js' */
 
 /** So long the relay may take to answer before its socket is taken for dead. */
 const PATIENCE = 8_000;
@@ -58,9 +58,9 @@ export class Call extends EventTarget {
   #rung = 0;
   /** @type {CallView | null} */
   #last = null;
-  /** How many answers are still to come to offers that matter no more. */
-  #stale = 0;
-  /** @type {{ done: (sdp: string) => void, fail: (error: unknown) => void } | null} the offer that is on its way */
+  /** How many offers were made. */
+  #offers = 0;
+  /** @type {{ done: (sdp: string) => void, fail: (error: unknown) => void } | null} the last one, while it is on its way */
   #offered = null;
   /** @type {Map<string, ReturnType<typeof setTimeout>>} */
   #timers = new Map();
@@ -304,8 +304,7 @@ export class Call extends EventTarget {
     switch (frame.t) {
       case 'welcome':
         // What was on its way is lost; where the relay was started again, so is the call.
-        this.#offered?.fail('offline');
-        this.#stale = 0;
+        this.#drop();
         for (const modality of this.#withdrawn) if (this.#connection.command({ t: 'withdraw', modality })) this.#withdrawn.delete(modality);
         if (this.#wants && this.#connection.command({ t: 'call', again: this.#joined })) {
           this.#renew = this.#restate = true;
@@ -316,7 +315,7 @@ export class Call extends EventTarget {
         frame.call ? this.follow() : this.#stop();
         break;
       case 'answer':
-        if (this.#late()) break;
+        if (frame.offer !== this.#offers) break;
         this.#timer('patience');
         this.#offered?.done(frame.sdp);
         break;
@@ -324,7 +323,7 @@ export class Call extends EventTarget {
         if (this.asking?.sent) this.#agreeing();
         break;
       case 'error':
-        if (frame.cid === undefined) this.#refused(frame.code, frame.retry_ms);
+        if (frame.cid === undefined) this.#refused(frame);
     }
     this.#changed();
   };
@@ -392,20 +391,14 @@ export class Call extends EventTarget {
         end(value);
       };
       this.#offered = { done: over(done), fail: over(fail) };
-      if (this.#connection.command({ t: 'offer', ...proposal })) this.#expect();
+      if (this.#connection.command({ t: 'offer', offer: ++this.#offers, ...proposal })) this.#expect();
       else this.#offered.fail('offline');
     });
   }
 
   /** Gives up the offer that is on its way; its answer is for nobody. */
   #drop() {
-    if (this.#offered) this.#stale += 1;
     this.#offered?.fail('offline');
-  }
-
-  /** Whether what came answers an offer that was given up. */
-  #late() {
-    return this.#stale > 0 && this.#stale-- > 0;
   }
 
   /** The relay owes an answer; where none comes, the socket is opened anew. */
@@ -429,22 +422,21 @@ export class Call extends EventTarget {
     this.peer.set(sends, takes);
   }
 
-  /** @type {(code: ErrorCode, retry: number | undefined) => void} */
-  #refused(code, retry) {
-    const mine = this.#offered !== null || this.#stale > 0 || this.step === 'joining' || this.asking?.sent;
-    if (!mine) return;
+  /** @param {Extract<ServerMessage, { t: 'error' }>} frame */
+  #refused({ code, offer, retry_ms }) {
+    if (!offer && this.step !== 'joining' && !this.asking?.sent) return;
     // It is told here, and nowhere else.
     this.#connection.code = null;
-    if (this.step === 'joining') return this.#stop({ code, kind: 'audio' });
-    if (this.#late()) return;
-    if (this.asking?.sent) {
+    if (!offer && this.step === 'joining') return this.#stop({ code, kind: 'audio' });
+    if (!offer && this.asking) {
       this.asking.sent = false;
       this.trouble = { code, kind: this.asking.kinds[0] ?? 'audio' };
-      return;
     }
+    // One that was given up is answered for nobody.
+    if (!this.#offered || offer !== this.#offers) return;
     this.#timer('patience');
-    this.#offered?.fail(code);
-    if (PASSING.includes(code)) this.#timer('again', retry ?? AGAIN, () => this.peer?.offer());
+    this.#offered.fail(code);
+    if (PASSING.includes(code)) this.#timer('again', retry_ms ?? AGAIN, () => this.peer?.offer());
     else if (code === 'call_missing') this.#stop();
     else this.trouble = { code, kind: 'audio' };
   }

@@ -241,9 +241,29 @@ test('an answer to an offer that was given up is for nobody', async () => {
   const first = asks[0]?.({ sdp: '1', sends: [], takes: [] }).catch((code) => code);
   peers[0]?.dispatchEvent(new Event('failed'));
   const second = asks[1]?.({ sdp: '2', sends: [], takes: [] });
-  wire.tell({ t: 'answer', sdp: 'to 1' });
-  wire.tell({ t: 'answer', sdp: 'to 2' });
+  wire.tell({ t: 'answer', offer: 1, sdp: 'to 1' });
+  wire.tell({ t: 'answer', offer: 2, sdp: 'to 2' });
   assert.deepEqual([await first, await second], ['offline', 'to 2']);
+});
+
+test('an offer that came too soon is made again, and the answer to the one before is not taken for its own', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { wire, peers, asks, call } = calls();
+  await call.begin();
+  wire.call({ me: ['in', ['audio', 'live']], mia: ['in'] });
+  asks[0]?.({ sdp: '1', sends: [], takes: [] }).catch(() => {});
+  peers[0]?.dispatchEvent(new Event('failed'));
+  const second = asks[1]?.({ sdp: '2', sends: [], takes: [] }).catch((code) => code);
+  wire.code = 'rate_limited';
+  wire.tell({ t: 'error', code: 'rate_limited', message: '', offer: 2 });
+  assert.deepEqual([await second, wire.code, call.trouble], ['rate_limited', null, null]);
+  wire.tell({ t: 'answer', offer: 1, sdp: 'to 1' });
+  t.mock.timers.tick(1_000);
+  assert.equal(peers[1]?.offers, 1);
+  const third = asks[1]?.({ sdp: '3', sends: [], takes: [] });
+  wire.tell({ t: 'answer', offer: 2, sdp: 'to 2' });
+  wire.tell({ t: 'answer', offer: 3, sdp: 'to 3' });
+  assert.equal(await third, 'to 3');
 });
 
 test('an offer whose call ends first is answered by that, and the first answer of the next call counts', async () => {
@@ -257,14 +277,14 @@ test('an offer whose call ends first is answered by that, and the first answer o
     wire.call({ me: ['in'], mia: ['ringing'] });
     const first = asks[0]?.({ sdp: '1', sends: [], takes: [] }).catch((code) => code);
     end(call);
-    wire.tell({ t: 'error', code: 'call_missing', message: '' });
+    wire.tell({ t: 'error', code: 'call_missing', message: '', offer: 1 });
     wire.tell({ t: 'call', call: null, over: { reason: 'busy', by: 'mia', lasted_ms: 0 } });
     assert.match(await first, /call_missing|offline/);
     assert.equal(call.trouble, null);
     await call.begin();
     wire.call({ me: ['in'], mia: ['ringing'] }, 8);
     const second = asks[1]?.({ sdp: '2', sends: [], takes: [] });
-    wire.tell({ t: 'answer', sdp: 'to 2' });
+    wire.tell({ t: 'answer', offer: 2, sdp: 'to 2' });
     assert.equal(await second, 'to 2');
   }
 });
@@ -283,7 +303,7 @@ test('every end releases every device', async () => {
   /** @type {((wire: Wire, call: Call) => void)[]} */
   const ends = [(_, call) => call.hangUp(), (_, call) => call.withdraw('audio'),
     (wire) => wire.tell({ t: 'call', call: null, over: { reason: 'hung_up', by: 'mia', lasted_ms: 5 } }),
-    (wire) => wire.call({ me: ['left'], mia: ['in'] }), (wire) => wire.tell({ t: 'error', code: 'call_missing', message: '' }),
+    (wire) => wire.call({ me: ['left'], mia: ['in'] }), (wire) => wire.tell({ t: 'error', code: 'call_missing', message: '', offer: 1 }),
     (wire) => {
       wire.state = 'closed';
       wire.dispatchEvent(new Event('change'));

@@ -113,7 +113,7 @@ export type CallMessage =
   | { t: 'call'; again: boolean }
   | { t: 'decline'; reason: Refusal }
   | { t: 'hang_up' }
-  | { t: 'offer'; sdp: string; sends: SendSlot[]; takes: TakeSlot[] }
+  | { t: 'offer'; offer: number; sdp: string; sends: SendSlot[]; takes: TakeSlot[] }
   | { t: 'mute'; kind: Kind; on: boolean }
   | { t: 'hold'; on: boolean };
 
@@ -136,10 +136,10 @@ export type ServerMessage =
   | { t: 'waiting'; since: number; ahead: number }
   | { t: 'ended'; n: number; at: number; by: string | null; keep_min: number | null; keep_max: number | null }
   | { t: 'call'; call: CallView | null; over: CallOver | null }
-  | { t: 'answer'; sdp: string }
+  | { t: 'answer'; offer: number; sdp: string }
   | { t: 'noted'; n: number; at: number; participant: string; what: CallEvent }
   | { t: 'agreed'; modalities: Modality[]; receipt: Envelope | null }
-  | { t: 'error'; code: ErrorCode; message: string; cid?: number; retry_ms?: number };
+  | { t: 'error'; code: ErrorCode; message: string; cid?: number; offer?: number; retry_ms?: number };
 
 /** The plaintext of a chat part. */
 export type ChatEvent =

@@ -124,6 +124,7 @@ impl Caller {
             kinds: kinds.to_vec(),
             playing: false,
             offered: None,
+            offers: 0,
             dialled: None,
             player: Player::new(Arc::clone(&log))?,
             told,
@@ -216,6 +217,8 @@ struct Run {
     peer: Option<Peer>,
     kinds: Vec<Modality>,
     playing: bool,
+    /// How many offers were made.
+    offers: u32,
     /// What was offered last.
     offered: Option<(Vec<Modality>, Vec<Wanted>)>,
     /// When the offer of a connection went out that is not up yet.
@@ -300,7 +303,8 @@ impl Run {
                     self.negotiate(false).await?;
                 }
             }
-            ServerMessage::Answer { sdp: Sdp(sdp) } => {
+            ServerMessage::Answer { offer, .. } if offer != self.offers => {}
+            ServerMessage::Answer { sdp: Sdp(sdp), .. } => {
                 if let Some(peer) = self.peer.as_mut() {
                     peer.answer(&sdp)?;
                 }
@@ -317,8 +321,9 @@ impl Run {
                 .show
                 .send_modify(|seen| seen.noted.push((participant, what))),
             ServerMessage::Asked { .. } => self.show.send_modify(|seen| seen.asked = true),
-            ServerMessage::Error { code, .. } => {
-                if let Some(peer) = self.peer.as_mut().filter(|peer| peer.is_waiting()) {
+            ServerMessage::Error { code, offer, .. } => {
+                let of_this = |peer: &&mut Peer| offer == Some(self.offers) && peer.is_waiting();
+                if let Some(peer) = self.peer.as_mut().filter(of_this) {
                     peer.refused();
                     self.offered = None;
                 }
@@ -360,7 +365,9 @@ impl Run {
         let proposal = peer.offer(&offer.0, &offer.1, restart);
         self.offered = Some(offer);
         if let Some(proposal) = proposal {
+            self.offers += 1;
             let message = ClientMessage::Offer {
+                offer: self.offers,
                 sdp: Sdp(proposal.sdp),
                 sends: proposal.sends,
                 takes: proposal.takes,

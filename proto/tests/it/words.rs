@@ -127,6 +127,7 @@ fn client_messages() -> Vec<Golden> {
         },
         ClientMessage::HangUp {},
         ClientMessage::Offer {
+            offer: 2,
             sdp: Sdp("v=0\r\n…".to_owned()),
             sends: vec![SendSlot {
                 mid: "0".to_owned(),
@@ -262,6 +263,7 @@ fn server_messages() -> Vec<Golden> {
         sealed(),
         call(),
         ServerMessage::Answer {
+            offer: 2,
             sdp: Sdp("v=0\r\n…".to_owned()),
         },
         ServerMessage::Noted {
@@ -340,6 +342,7 @@ fn server_messages() -> Vec<Golden> {
             code: ErrorCode::RateLimited,
             message: ErrorCode::RateLimited.message().to_owned(),
             cid: Some(12),
+            offer: None,
             retry_ms: Some(850),
         },
     ];

@@ -20,6 +20,8 @@ pub enum Order {
     Offer {
         /// Whose.
         peer: ParticipantId,
+        /// Its answer has the same number.
+        number: u64,
         /// The offer.
         sdp: String,
         /// Which section carries which of their own sources. What is left out is taken away.
@@ -76,10 +78,12 @@ pub enum Gate {
 
 /// What a worker tells a room. A channel that ends without [`News::Closed`] has failed.
 pub enum News {
-    /// The answer to an offer, in the order of the offers.
+    /// The answer to an offer.
     Answer {
         /// To whom.
         peer: ParticipantId,
+        /// As in the order.
+        number: u64,
         /// The SDP, or why there is none; then nothing has changed.
         answer: Result<String, ErrorCode>,
     },
@@ -113,6 +117,8 @@ pub struct Captured {
     pub batch: Zeroizing<Vec<u8>>,
     /// Stretches in which packets never arrived; they are in the batch too, exactly.
     pub gaps: Vec<Gap>,
+    /// Whatever had arrived by then is in this batch or an earlier one, or in their gaps.
+    pub whole_until: Millis,
 }
 
 /// A stretch in which packets never arrived.
@@ -149,9 +155,13 @@ impl fmt::Debug for Order {
 impl fmt::Debug for News {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Answer { peer, answer } => {
+            Self::Answer {
+                peer,
+                number,
+                answer,
+            } => {
                 let outcome = answer.as_ref().map(|_| "…");
-                write!(f, "Answer({peer}, {outcome:?})")
+                write!(f, "Answer({peer}, {number}, {outcome:?})")
             }
             Self::Connected { peer } => write!(f, "Connected({peer})"),
             Self::Lost { peer } => write!(f, "Lost({peer})"),

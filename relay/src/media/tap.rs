@@ -56,6 +56,8 @@ pub struct Tap {
     missing: VecDeque<Missing>,
     gaps: Vec<Gap>,
     ready: VecDeque<Captured>,
+    /// When the last item came that was written.
+    last: i64,
 }
 
 impl Tap {
@@ -78,6 +80,7 @@ impl Tap {
             missing: VecDeque::new(),
             gaps: Vec::new(),
             ready: VecDeque::new(),
+            last: 0,
         }
     }
 
@@ -93,7 +96,7 @@ impl Tap {
     ) {
         if self.source.is_none() {
             // A call before this one may have ended while the track paused.
-            self.write_plain(|writer| writer.resume(at));
+            self.write_plain(at, |writer| writer.resume(at));
         }
         self.begin(source);
         self.watch(seq, at);
@@ -133,13 +136,13 @@ impl Tap {
         // What the sender counts meanwhile is not missing.
         self.highest = None;
         self.paused = true;
-        self.write_plain(|writer| writer.pause(at, cause));
+        self.write_plain(at, |writer| writer.pause(at, cause));
     }
 
     /// From `at` on it comes again.
     pub fn resume(&mut self, at: i64) {
         if std::mem::take(&mut self.paused) {
-            self.write_plain(|writer| writer.resume(at));
+            self.write_plain(at, |writer| writer.resume(at));
         }
     }
 
@@ -280,27 +283,32 @@ impl Tap {
             self.writer.stream(at, &self.stream)?;
             self.named = true;
         }
-        item(&mut self.writer)
+        item(&mut self.writer)?;
+        self.last = self.last.max(at);
+        Ok(())
     }
 
     /// Writes an item of no stream.
-    fn write_plain(&mut self, item: impl Fn(&mut BatchWriter) -> Result<(), Full>) {
+    fn write_plain(&mut self, at: i64, item: impl Fn(&mut BatchWriter) -> Result<(), Full>) {
         if item(&mut self.writer).is_err() {
             self.cut();
             let _ = item(&mut self.writer);
         }
+        self.last = self.last.max(at);
     }
 
     /// The batch is finished.
     fn cut(&mut self) {
         self.named = false;
         let gaps = std::mem::take(&mut self.gaps);
+        let awaited = self.missing.front().map_or(self.last, |m| m.from);
         if let Some(batch) = self.writer.take() {
             self.ready.push_back(Captured {
                 call: self.call,
                 track: self.track,
                 batch,
                 gaps,
+                whole_until: millis(self.last.min(awaited)),
             });
         }
     }

@@ -15,6 +15,7 @@ use seal::spool::{Record, RecordedConsent};
 
 use super::capture::LAST_MS;
 use super::effect::Effect;
+use super::frame::Regarding;
 use super::person::Participant;
 use super::state::{Phase, Room};
 
@@ -216,7 +217,7 @@ impl Room {
                 if let Some(person) = self.people.get_mut(who) {
                     person.changes.pop_front();
                 }
-                self.refuse(now, who, code, None);
+                self.refuse(now, who, code, Regarding::default());
                 self.keep_next(who);
                 return Ok(());
             }

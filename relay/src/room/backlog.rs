@@ -6,7 +6,7 @@ use proto::wire::{KeyWrap, SealedPart, ServerMessage};
 use seal::Part;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::state::to_frame;
+use super::frame::to_frame;
 
 /// A frame holds about so many bytes of parts.
 const FRAME_BYTES: usize = 32 * 1024;

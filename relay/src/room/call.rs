@@ -14,8 +14,9 @@ use rand_core::CryptoRng;
 use super::caller::{AWAY_MS, Caller};
 use super::durable::What;
 use super::effect::Effect;
+use super::frame::{Regarding, error_frame, to_frame};
 use super::person::Stage;
-use super::state::{Phase, Room, error_frame, to_frame};
+use super::state::{Phase, Room};
 use crate::media::order::{Gate, Order};
 
 /// For so long a batch may be on its way to the disk before what must be recorded stops.
@@ -28,6 +29,8 @@ pub(super) struct Call {
     pub(super) by: usize,
     /// Since when at least two are in it.
     talk_since: Option<Millis>,
+    /// How many offers were made in it.
+    pub(super) offers: u64,
     pub(super) callers: Vec<Caller>,
 }
 
@@ -74,7 +77,12 @@ impl Room {
             ClientMessage::Call { again } => self.call(now, who, again, rng),
             ClientMessage::Decline { reason } => self.decline(now, who, reason, rng),
             ClientMessage::HangUp {} => self.hang_up(now, who, OverReason::HungUp, rng),
-            ClientMessage::Offer { sdp, sends, takes } => self.offer(who, sdp.0, &sends, &takes),
+            ClientMessage::Offer {
+                offer,
+                sdp,
+                sends,
+                takes,
+            } => self.offer(who, offer, sdp.0, &sends, &takes),
             ClientMessage::Mute { kind, on } => self.mute(now, who, kind, on, rng),
             ClientMessage::Hold { on } => self.hold(now, who, on, rng),
             _ => Err(ErrorCode::Malformed),
@@ -142,6 +150,7 @@ impl Room {
             since: now,
             by: who,
             talk_since: None,
+            offers: 0,
             callers,
         });
         self.call_changed = true;
@@ -251,7 +260,9 @@ impl Room {
             caller.held = false;
             gone = core::mem::take(&mut caller.sources);
             // They are still answered, and make nothing of anything.
-            caller.offered.iter_mut().for_each(|offer| *offer = None);
+            for offer in &mut caller.offered {
+                offer.sources = None;
+            }
         }
         for source in gone {
             self.goes(now, &source);
@@ -286,9 +297,10 @@ impl Room {
             self.goes(now, source);
         }
         for caller in &call.callers {
-            for _ in &caller.offered {
+            for offered in &caller.offered {
                 // The worker says no more of this call.
-                self.frame_to(caller.who, error_frame(ErrorCode::CallMissing, None, None));
+                let about = Regarding::offer(offered.offer);
+                self.frame_to(caller.who, error_frame(ErrorCode::CallMissing, about, None));
             }
         }
         self.close_media();

@@ -1,7 +1,5 @@
 //! Someone in a call, and what they send.
 
-use std::collections::VecDeque;
-
 use proto::call::Standing;
 use proto::notice::Modality;
 use proto::{Millis, TrackNo};
@@ -22,9 +20,20 @@ pub(super) struct Caller {
     pub(super) until: Millis,
     pub(super) held: bool,
     pub(super) sources: Vec<Source>,
-    /// Offers that wait for their answers, in order: what each makes of the sources. `None` makes
-    /// nothing of them: it was made before they left and came back.
-    pub(super) offered: VecDeque<Option<Vec<(Modality, TrackNo)>>>,
+    /// Offers that wait for their answers, the last one last.
+    pub(super) offered: Vec<Offered>,
+}
+
+/// An offer that waits for its answer.
+#[derive(Debug)]
+pub(super) struct Offered {
+    /// By the call's own count.
+    pub(super) number: u64,
+    /// By its client's.
+    pub(super) offer: u32,
+    /// What it makes of the sources. `None` makes nothing of them: it was made before they left and
+    /// came back.
+    pub(super) sources: Option<Vec<(Modality, TrackNo)>>,
 }
 
 /// One thing that a caller sends.
@@ -50,7 +59,7 @@ impl Caller {
             },
             held: false,
             sources: Vec::new(),
-            offered: VecDeque::new(),
+            offered: Vec::new(),
         }
     }
 
@@ -69,7 +78,13 @@ impl Caller {
 
     /// The offer that counts and waits for its answer.
     pub(super) fn offer(&self) -> Option<&Vec<(Modality, TrackNo)>> {
-        self.offered.back()?.as_ref()
+        self.offered.last()?.sources.as_ref()
+    }
+
+    /// The offer whose answer has come.
+    pub(super) fn answered(&mut self, number: u64) -> Option<Offered> {
+        let place = self.offered.iter().position(|o| o.number == number)?;
+        Some(self.offered.remove(place))
     }
 
     /// Whether that offer leaves `track` out.

@@ -14,8 +14,9 @@ use seal::spool::{Record, RecordedGap};
 use seal::track::{Recipients, TrackId, TrackSealer};
 use zeroize::Zeroizing;
 
-use super::caller::Caller;
-use super::state::{Phase, Room, error_frame};
+use super::caller::{Caller, Offered};
+use super::frame::{Regarding, error_frame};
+use super::state::{Phase, Room};
 use crate::media::order::{Captured, Cause, News, Order, Send, Take};
 
 /// A media key is used no longer than this.
@@ -36,6 +37,10 @@ pub(super) struct MediaTrack {
     pub(super) ratcheted: Millis,
     /// The call of the newest part: each begins an epoch, as its streams are numbered anew.
     pub(super) call: Option<u64>,
+    /// Since when it has flowed, and until when; `None` once all of it has come.
+    pub(super) flowed: Option<(Millis, Option<Millis>)>,
+    /// What had arrived by then has come here.
+    pub(super) whole_until: Millis,
 }
 
 impl Room {
@@ -43,6 +48,7 @@ impl Room {
     pub(super) fn offer(
         &mut self,
         who: usize,
+        offer: u32,
         sdp: String,
         sends: &[SendSlot],
         takes: &[TakeSlot],
@@ -83,10 +89,18 @@ impl Room {
             })
             .collect();
         let offered = sends.iter().map(|send| (send.kind, send.track)).collect();
+        let call = self.call.as_mut().ok_or(ErrorCode::CallMissing)?;
+        call.offers += 1;
+        let number = call.offers;
         let caller = self.caller(who, Caller::is_in)?;
-        caller.offered.push_back(Some(offered));
+        caller.offered.push(Offered {
+            number,
+            offer,
+            sources: Some(offered),
+        });
         self.order(Order::Offer {
             peer,
+            number,
             sdp,
             sends,
             takes,
@@ -136,6 +150,8 @@ impl Room {
             sealer,
             ratcheted: self.facts.since,
             call: None,
+            flowed: None,
+            whole_until: self.facts.since,
         });
         number
     }
@@ -143,7 +159,11 @@ impl Room {
     /// News of the worker.
     pub(super) fn news(&mut self, now: Millis, news: News, rng: &mut impl CryptoRng) {
         let done = match news {
-            News::Answer { peer, answer } => self.answered_offer(now, peer, answer, rng),
+            News::Answer {
+                peer,
+                number,
+                answer,
+            } => self.answered_offer(now, peer, number, answer, rng),
             News::Connected { peer } => {
                 self.connection_of(now, peer, true);
                 Ok(())
@@ -155,10 +175,15 @@ impl Room {
             News::Captured(captured) => self.captured(now, captured, rng),
             News::Closed => {
                 self.closing = self.closing.saturating_sub(1);
+                for track in &mut self.media {
+                    // One that flows is of a later call.
+                    track.flowed.take_if(|(_, until)| until.is_some());
+                }
                 Ok(())
             }
             News::Failed => {
                 self.closing = 0;
+                self.never_came(now);
                 let recorded = self.facts.recording.is_some() && self.media_began();
                 let reason = if recorded {
                     OverReason::RecordingUnavailable
@@ -191,6 +216,7 @@ impl Room {
         &mut self,
         now: Millis,
         peer: ParticipantId,
+        number: u64,
         answer: Result<String, ErrorCode>,
         rng: &mut impl CryptoRng,
     ) -> Result<(), ErrorCode> {
@@ -198,17 +224,24 @@ impl Room {
             return Ok(());
         };
         let caller = self.call.as_mut().and_then(|call| call.caller(who));
-        let offered = caller.and_then(|caller| caller.offered.pop_front());
+        // Where there is none, its end was answered for it.
+        let Some(offered) = caller.and_then(|caller| caller.answered(number)) else {
+            return Ok(());
+        };
+        let Offered { offer, sources, .. } = offered;
         match answer {
-            Ok(sdp) => self.tell(who, &ServerMessage::Answer { sdp: Sdp(sdp) }),
+            Ok(sdp) => {
+                let sdp = Sdp(sdp);
+                self.tell(who, &ServerMessage::Answer { offer, sdp });
+            }
             Err(code) => {
-                self.frame_to(who, error_frame(code, None, None));
+                self.frame_to(who, error_frame(code, Regarding::offer(offer), None));
                 // What it would have taken away stays.
                 self.regate(now);
                 return Ok(());
             }
         }
-        match offered.flatten() {
+        match sources {
             Some(offered) => self.sources_are(now, who, offered, rng),
             None => Ok(()),
         }
@@ -226,6 +259,7 @@ impl Room {
             track,
             batch,
             gaps,
+            whole_until,
         } = captured;
         let batch = Zeroizing::new(batch);
         if !matches!(self.phase, Phase::Open | Phase::Stopping) || self.facts.recording.is_none() {
@@ -243,6 +277,9 @@ impl Room {
         let part = sealer.seal(&batch, rng);
         let part = part.map_err(|_| ErrorCode::RecordingUnavailable)?;
         self.outbox.push(Record::Part(part));
+        if let Some(media) = self.media.get_mut(index) {
+            media.whole_until = media.whole_until.max(whole_until);
+        }
         for gap in gaps {
             self.add_gap(track, gap.from, gap.to, manifest::Cause::Lost);
         }
@@ -333,6 +370,32 @@ impl Room {
             Cause::Away => manifest::Cause::Away,
         };
         self.add_gap(track, from, to, cause);
+    }
+
+    /// A track begins to flow, or ends.
+    pub(super) fn flows(&mut self, now: Millis, track: TrackNo, on: bool) {
+        let media = self.media.iter_mut().find(|media| media.number == track);
+        let Some(media) = media else { return };
+        let whole = media.whole_until;
+        // What flowed before and has not come yet is still waited for.
+        let since = media
+            .flowed
+            .filter(|(_, until)| until.is_none_or(|until| until > whole))
+            .map_or(now, |(since, _)| since);
+        media.flowed = Some((since, (!on).then_some(now)));
+    }
+
+    /// What flowed and never came from the worker is missing, and the record says so.
+    pub(super) fn never_came(&mut self, now: Millis) {
+        let missing = |media: &mut MediaTrack| {
+            let (since, until) = media.flowed.take()?;
+            let (from, to) = (since.max(media.whole_until), until.unwrap_or(now));
+            (from < to).then_some((media.number, from, to))
+        };
+        let missing: Vec<_> = self.media.iter_mut().filter_map(missing).collect();
+        for (track, from, to) in missing {
+            self.add_gap(track, from, to, manifest::Cause::Lost);
+        }
     }
 
     fn add_gap(&mut self, track: TrackNo, from: Millis, to: Millis, cause: manifest::Cause) {

@@ -11,11 +11,10 @@ use seal::spool::EventKind;
 
 use super::durable::What;
 use super::effect::{Change, Effect, SocketId, Summary};
+use super::frame::to_frame;
 use super::person::{Participant, Stage};
 use super::pseudonym::pseudonym;
-use super::state::{
-    Admitted, Attaching, Claim, Claimed, Join, Phase, Resume, Room, Taken, to_frame,
-};
+use super::state::{Admitted, Attaching, Claim, Claimed, Join, Phase, Resume, Room, Taken};
 
 impl Room {
     /// An agent wants in: the first come, those who are asked, those who are in already.

@@ -14,8 +14,9 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::effect::Effect;
 use super::facts::SealTarget;
+use super::frame::to_frame;
 use super::person::{Acked, Stage};
-use super::state::{BELIEVED_MS, InFlight, Phase, Room, to_frame};
+use super::state::{BELIEVED_MS, InFlight, Phase, Room};
 
 /// An event that has its number and is not durable yet.
 #[derive(Debug)]

@@ -16,8 +16,9 @@ use seal::{Recipient, TrackSealer};
 use super::capture::{LAST_MS, MediaTrack};
 use super::durable::What;
 use super::effect::{Change, Effect};
+use super::frame::to_frame;
 use super::person::Stage;
-use super::state::{Phase, Room, to_frame};
+use super::state::{Phase, Room};
 
 /// Why a session ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +48,9 @@ impl Room {
         if waits && self.ending.is_none_or(|(_, until)| now < until) {
             self.ending.get_or_insert((because, now.plus(LAST_MS)));
             return Ok(());
+        }
+        if self.closing > 0 {
+            self.never_came(now);
         }
         for who in 0..self.people.len() {
             self.note_last(now, who, rng)?;

@@ -8,7 +8,8 @@ use rand_core::CryptoRng;
 
 use super::call::Call;
 use super::caller::{Caller, Source};
-use super::state::{Room, to_frame};
+use super::frame::to_frame;
+use super::state::Room;
 use crate::media::order::{Cause, Gate, Order};
 
 impl Room {
@@ -71,6 +72,7 @@ impl Room {
             let was_open = source.gate == Some(Gate::Open);
             source.gate = Some(gate);
             let track = source.track;
+            let is_open = gate == Gate::Open;
             let before = source.closed_since;
             source.closed_since = match gate {
                 Gate::Open => None,
@@ -80,6 +82,9 @@ impl Room {
             if let Some((since, cause)) = before {
                 self.did_not_flow(track, since, now, cause);
             }
+            if was_open != is_open {
+                self.flows(now, track, is_open);
+            }
             self.order(Order::Gate { track, gate });
         }
     }
@@ -88,6 +93,9 @@ impl Room {
     pub(super) fn goes(&mut self, now: Millis, source: &Source) {
         if let Some((since, cause)) = source.closed_since {
             self.did_not_flow(source.track, since, now, cause);
+        }
+        if source.gate == Some(Gate::Open) {
+            self.flows(now, source.track, false);
         }
     }
 

@@ -34,8 +34,8 @@ impl Lines {
         recorded: bool,
         order: Order,
     ) -> Option<News> {
-        let peer = match &order {
-            Order::Offer { peer, .. } => Some(*peer),
+        let offer = match &order {
+            Order::Offer { peer, number, .. } => Some((*peer, *number)),
             _ => None,
         };
         let open = self.0.iter().position(|line| line.room.is_some());
@@ -61,9 +61,10 @@ impl Lines {
             (None, _) => Ok(()),
         };
         let code = done.err()?;
-        Some(match peer {
-            Some(peer) => News::Answer {
+        Some(match offer {
+            Some((peer, number)) => News::Answer {
                 peer,
+                number,
                 answer: Err(code),
             },
             None => News::Failed,

@@ -13,6 +13,7 @@ pub mod backlog;
 pub mod driver;
 pub mod effect;
 pub mod facts;
+pub mod frame;
 pub mod journal;
 pub mod keyring;
 pub mod lobby;

@@ -82,6 +82,8 @@ impl Room {
                     sealer: Some(TrackSealer::resume(track)),
                     ratcheted: now,
                     call: None,
+                    flowed: None,
+                    whole_until: now,
                 });
             }
         }

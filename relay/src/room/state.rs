@@ -27,6 +27,7 @@ use super::durable::Pending;
 use super::effect::{Ask, Effect, SocketId};
 use super::ending::Because;
 use super::facts::{Facts, House, Node, SealTarget};
+use super::frame::to_frame;
 use super::history::History;
 use super::person::{Participant, Stage};
 use crate::media::order::News;
@@ -474,20 +475,4 @@ impl Room {
             }
         }
     }
-}
-
-/// A message as the bytes of its frame.
-pub fn to_frame(message: &ServerMessage) -> Utf8Bytes {
-    // These types have no map with keys that are not text, the one thing that could fail.
-    serde_json::to_string(message).unwrap_or_default().into()
-}
-
-/// The frame that tells of an error.
-pub fn error_frame(code: ErrorCode, cid: Option<u64>, retry_ms: Option<u64>) -> Utf8Bytes {
-    to_frame(&ServerMessage::Error {
-        code,
-        message: code.message().to_owned(),
-        cid,
-        retry_ms,
-    })
 }

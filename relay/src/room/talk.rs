@@ -9,9 +9,10 @@ use rand_core::CryptoRng;
 use super::durable::What;
 use super::effect::{Ask, Effect, SocketId};
 use super::ending::Because;
+use super::frame::{Regarding, error_frame, to_frame};
 use super::pace::{Pace, TooFast};
 use super::person::{Participant, Stage};
-use super::state::{Phase, Room, error_frame, to_frame};
+use super::state::{Phase, Room};
 
 /// Messages about calls that one participant may send in a minute.
 const CALL_PER_MINUTE: u32 = 240;
@@ -28,16 +29,13 @@ impl Room {
         let Some(who) = self.person_of(socket) else {
             return;
         };
-        let cid = match &message {
-            ClientMessage::Say { cid, .. } => Some(*cid),
-            _ => None,
-        };
+        let about = Regarding::of(&message);
         let in_it = |person: &&mut Participant| person.stage == Stage::In;
         let Some(person) = self.people.get_mut(who).filter(in_it) else {
             return;
         };
         person.heard = true;
-        let paced = match (&message, cid) {
+        let paced = match (&message, about.cid) {
             (_, Some(_)) => Some((&mut person.pace, self.house.limits.per_minute)),
             (
                 ClientMessage::Typing { .. }
@@ -53,7 +51,7 @@ impl Room {
         if let Some((pace, per_minute)) = paced {
             let pace = pace.get_or_insert_with(|| Pace::new(per_minute));
             if let Err(too_fast) = pace.take(now) {
-                return self.too_fast(now, socket, cid, too_fast);
+                return self.too_fast(now, socket, about, too_fast);
             }
         }
         let done = match message {
@@ -70,14 +68,14 @@ impl Room {
             about_a_call => self.call_message(now, who, about_a_call, rng),
         };
         if let Err(code) = done {
-            self.refuse(now, who, code, cid);
+            self.refuse(now, who, code, about);
             self.unsound(now, code);
         }
     }
 
-    pub(super) fn refuse(&mut self, now: Millis, who: usize, code: ErrorCode, cid: Option<u64>) {
+    pub(super) fn refuse(&mut self, now: Millis, who: usize, code: ErrorCode, about: Regarding) {
         self.refused(now, code);
-        self.frame_to(who, error_frame(code, cid, None));
+        self.frame_to(who, error_frame(code, about, None));
     }
 
     /// Counts and tells of a refusal.
@@ -89,7 +87,7 @@ impl Room {
     }
 
     /// On whichever connection: coming back on another gives no new allowance.
-    fn too_fast(&mut self, now: Millis, socket: SocketId, cid: Option<u64>, too_fast: TooFast) {
+    fn too_fast(&mut self, now: Millis, socket: SocketId, about: Regarding, too_fast: TooFast) {
         let TooFast { code, retry_ms } = too_fast;
         if code == ErrorCode::Flooding {
             self.effects.push_back(Effect::Close(socket, Some(code)));
@@ -97,7 +95,7 @@ impl Room {
             return;
         }
         self.refused(now, code);
-        let frame = error_frame(code, cid, Some(retry_ms));
+        let frame = error_frame(code, about, Some(retry_ms));
         self.effects.push_back(Effect::Frame(socket, frame));
     }
 

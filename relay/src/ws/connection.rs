@@ -3,6 +3,7 @@
 use proto::wire::ClientMessage;
 use proto::{ErrorCode, Millis};
 
+use crate::room::frame::Regarding;
 use crate::room::pace::{Pace, TooFast};
 
 /// The state of one identified connection.
@@ -25,7 +26,7 @@ pub enum Verdict {
         /// Why.
         code: ErrorCode,
         /// The message that it is about.
-        cid: Option<u64>,
+        about: Regarding,
         /// Milliseconds after which it may be tried again.
         retry_ms: Option<u64>,
     },
@@ -57,10 +58,7 @@ impl Connection {
         let Ok(message) = serde_json::from_str::<ClientMessage>(text) else {
             return Verdict::Close(ErrorCode::Malformed);
         };
-        let cid = match &message {
-            ClientMessage::Say { cid, .. } => Some(*cid),
-            _ => None,
-        };
+        let about = Regarding::of(&message);
         match self.frames.take(now) {
             Ok(()) => Verdict::Pass(message),
             Err(TooFast {
@@ -69,7 +67,7 @@ impl Connection {
             }) => Verdict::Close(ErrorCode::Flooding),
             Err(TooFast { code, retry_ms }) => Verdict::Refuse {
                 code,
-                cid,
+                about,
                 retry_ms: Some(retry_ms),
             },
         }
@@ -111,10 +109,10 @@ mod tests {
             assert!(matches!(connection.frame(now, typing), Verdict::Pass(_)));
         }
         assert!(matches!(connection.frame(now, &say(1)), Verdict::Pass(_)));
-        let Verdict::Refuse { code, cid, .. } = connection.frame(now, &say(2)) else {
+        let Verdict::Refuse { code, about, .. } = connection.frame(now, &say(2)) else {
             panic!("one frame too many passed");
         };
-        assert_eq!((code, cid), (ErrorCode::RateLimited, Some(2)));
+        assert_eq!((code, about.cid), (ErrorCode::RateLimited, Some(2)));
     }
     #[test]
     fn pings_count_as_frames_and_too_many_end_the_connection() {

@@ -23,7 +23,8 @@ use crate::clock::Clock;
 use crate::config::Limits;
 use crate::http::stream::Stream;
 use crate::room::driver::{Letter, Out};
-use crate::room::state::{Command, error_frame};
+use crate::room::frame::{Regarding, error_frame};
+use crate::room::state::Command;
 use crate::telemetry::{Refusals, counted};
 
 /// What is read at once: small, because most sockets are idle and most frames short. It grows for a
@@ -225,8 +226,9 @@ impl Socket {
     async fn take(&mut self, identified: &mut Identified, text: &str) -> Result<(), End> {
         match identified.connection.frame(self.clock.now(), text) {
             Verdict::Pass(message) => {
+                let about = Regarding::of(&message);
                 if let Err(code) = identified.names_a_colleague(&message).await {
-                    return self.refuse(identified, code, None, None).await;
+                    return self.refuse(identified, code, about, None).await;
                 }
                 let letter = Letter::Command(Command::From(identified.socket, message));
                 let sent = identified.room.mailbox.send(letter).await;
@@ -234,9 +236,9 @@ impl Socket {
             }
             Verdict::Refuse {
                 code,
-                cid,
+                about,
                 retry_ms,
-            } => self.refuse(identified, code, cid, retry_ms).await,
+            } => self.refuse(identified, code, about, retry_ms).await,
             Verdict::Close(code) => Err(End::Close(Some(code))),
         }
     }
@@ -250,12 +252,12 @@ impl Socket {
         &mut self,
         identified: &Identified,
         code: ErrorCode,
-        cid: Option<u64>,
+        about: Regarding,
         retry_ms: Option<u64>,
     ) -> Result<(), End> {
         metrics::counter!(counted::REFUSED, "code" => code.name()).increment(1);
         self.tell(code, Some(identified.session), "a message was refused");
-        let frame = error_frame(code, cid, retry_ms);
+        let frame = error_frame(code, about, retry_ms);
         self.write(Message::Text(frame)).await
     }
 
@@ -310,7 +312,7 @@ impl Socket {
             let frame = match code {
                 Some(code) => {
                     metrics::counter!(counted::REFUSED, "code" => code.name()).increment(1);
-                    let text = error_frame(code, None, None);
+                    let text = error_frame(code, Regarding::default(), None);
                     self.ws.send(Message::Text(text)).await?;
                     CloseFrame {
                         code: CloseCode::from(code.close_code().unwrap_or(1008)),

@@ -49,6 +49,7 @@ fn each(to: StaffId) -> Vec<(&'static str, ClientMessage)> {
         },
         ClientMessage::HangUp {},
         ClientMessage::Offer {
+            offer: 1,
             sdp: Sdp("v=0".to_owned()),
             sends: vec![],
             takes: vec![],

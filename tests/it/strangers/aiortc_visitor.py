@@ -152,6 +152,7 @@ async def main():
         await connection.setLocalDescription(await connection.createOffer())
         await say({
             "t": "offer",
+            "offer": 1,
             "sdp": connection.localDescription.sdp.rstrip() + f"\r\na=candidate:9 1 udp 2130706431 127.0.0.1 {decoy} typ host\r\n",
             "sends": [{"mid": melody.mid, "kind": "audio"}, {"mid": numbers.mid, "kind": "video"}],
             "takes": [{"mid": t.mid, "participant": who, "kind": kind} for t, who, kind in takes],

@@ -38,10 +38,26 @@ impl Worker {
         match order {
             Order::Offer {
                 peer,
+                number,
                 sdp,
                 sends,
                 takes,
-            } => self.offered(key, peer, &sdp, &sends, &takes),
+            } => {
+                let (answer, lost) = match self.answered(key, peer, &sdp, &sends, &takes) {
+                    Ok(answer) => (Ok(answer), None),
+                    Err((code, lost)) => (Err(code), lost),
+                };
+                if let Some(call) = self.calls.get_mut(&key) {
+                    call.outbox.tell(News::Answer {
+                        peer,
+                        number,
+                        answer,
+                    });
+                }
+                if let Some(lost) = lost {
+                    self.lose(lost);
+                }
+            }
             Order::Gate { track, gate } => {
                 let at = self.steady;
                 let Some(call) = self.calls.get_mut(&key) else {
@@ -63,26 +79,6 @@ impl Worker {
                 }
             }
             Order::Close => self.close(key),
-        }
-    }
-
-    fn offered(
-        &mut self,
-        key: CallKey,
-        who: ParticipantId,
-        sdp: &str,
-        sends: &[Send],
-        takes: &[Take],
-    ) {
-        let (answer, lost) = match self.answered(key, who, sdp, sends, takes) {
-            Ok(answer) => (Ok(answer), None),
-            Err((code, lost)) => (Err(code), lost),
-        };
-        if let Some(call) = self.calls.get_mut(&key) {
-            call.outbox.tell(News::Answer { peer: who, answer });
-        }
-        if let Some(lost) = lost {
-            self.lose(lost);
         }
     }
 

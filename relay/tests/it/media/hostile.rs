@@ -282,6 +282,7 @@ async fn a_worker_takes_so_many_connections_and_no_more() {
         let peer = someone();
         room.order(Order::Offer {
             peer,
+            number: 1,
             sdp,
             sends,
             takes,

@@ -163,6 +163,7 @@ async fn a_room_that_takes_nothing_has_failed() {
         let (sdp, _) = ana.offer(&[(Audio, TRACK)], &[]);
         hall.order(relay::media::order::Order::Offer {
             peer: ana.who,
+            number: 1,
             sdp,
             sends: Vec::new(),
             takes: Vec::new(),

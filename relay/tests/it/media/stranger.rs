@@ -170,6 +170,7 @@ impl Stranger {
     pub(crate) async fn put(&mut self, hall: &mut Hall, sdp: String) -> Result<String, ErrorCode> {
         hall.order(Order::Offer {
             peer: self.who,
+            number: 1,
             sdp,
             sends: self.sends.clone(),
             takes: self.takes.clone(),

@@ -29,6 +29,8 @@ struct Talk {
     visited: Visited,
     agent: ParticipantId,
     now: Millis,
+    /// Offers that the worker has not answered yet: whose, and their numbers.
+    asked: Vec<(ParticipantId, u64)>,
 }
 
 impl Talk {
@@ -45,6 +47,7 @@ impl Talk {
             visited,
             agent,
             now: NOW,
+            asked: Vec::new(),
         }
     }
 
@@ -95,6 +98,11 @@ impl Talk {
             done.orders.extend(more.orders);
             done.consents.extend(more.consents);
             if last {
+                let offers = done.orders.iter().filter_map(|order| match order {
+                    Order::Offer { peer, number, .. } => Some((*peer, *number)),
+                    _ => None,
+                });
+                self.asked.extend(offers);
                 return done;
             }
         }
@@ -139,10 +147,20 @@ impl Talk {
         self.answered(socket)
     }
 
+    /// The oldest offer of theirs is answered.
     fn answered(&mut self, socket: SocketId) -> Done {
-        let peer = self.who(socket);
-        let answer = Ok("v=0".to_owned());
-        self.does(Command::Media(News::Answer { peer, answer }))
+        self.answers(socket, Ok("v=0".to_owned()))
+    }
+
+    fn answers(&mut self, socket: SocketId, answer: Result<String, ErrorCode>) -> Done {
+        let whose = self.who(socket);
+        let place = self.asked.iter().position(|(peer, _)| *peer == whose);
+        let (peer, number) = self.asked.remove(place.expect("an offer"));
+        self.does(Command::Media(News::Answer {
+            peer,
+            number,
+            answer,
+        }))
     }
 
     fn view(&mut self) -> CallView {
@@ -156,6 +174,7 @@ impl Talk {
             track,
             batch: batch.to_vec().into(),
             gaps: Vec::new(),
+            whole_until: self.now,
         })))
     }
 }
@@ -166,6 +185,7 @@ fn offer(kinds: &[Modality], takes: &[TakeSlot]) -> ClientMessage {
         kind: *kind,
     };
     ClientMessage::Offer {
+        offer: 1,
         sdp: Sdp("v=0".to_owned()),
         sends: kinds.iter().enumerate().map(send).collect(),
         takes: takes.to_vec(),
@@ -400,6 +420,7 @@ fn an_offer_takes_what_others_send_and_a_track_stays_whatever_comes_and_goes() {
         offer(&[Modality::Chat], &[]),
         offer(&[kind, kind], &[]),
         ClientMessage::Offer {
+            offer: 1,
             sdp: Sdp("x".repeat(proto::call::SDP_MAX + 1)),
             sends: vec![],
             takes: vec![],

@@ -103,3 +103,43 @@ fn whoever_leaves_a_call_that_goes_on_and_comes_back_has_each_offer_answered_by_
         ["call_missing", "call_missing", "over"]
     );
 }
+
+#[test]
+fn an_answer_names_its_offer_though_a_later_one_was_answered_first() {
+    let numbered = |number| match offer(&SOUND, &[]) {
+        ClientMessage::Offer {
+            sdp, sends, takes, ..
+        } => ClientMessage::Offer {
+            offer: number,
+            sdp,
+            sends,
+            takes,
+        },
+        other => other,
+    };
+    let mut talk = with_a_third();
+    talk.says(VISITOR, numbered(1));
+    talk.says(VISITOR, ClientMessage::HangUp {});
+    talk.says(VISITOR, ClientMessage::Call { again: true });
+    talk.says(VISITOR, numbered(2));
+    // The worker takes nothing just now: the second is refused before the first is answered.
+    talk.asked.reverse();
+    let named = |done: &Done| {
+        done.frames.iter().find_map(|(_, frame)| match frame {
+            ServerMessage::Error { code, offer, .. } => Some((Some(*code), offer.unwrap())),
+            ServerMessage::Answer { offer, .. } => Some((None, *offer)),
+            _ => None,
+        })
+    };
+    let stalled = ErrorCode::Overloaded;
+    let second = talk.answers(VISITOR, Err(stalled));
+    assert_eq!(named(&second), Some((Some(stalled), 2)));
+    let first = talk.answered(VISITOR);
+    assert_eq!(named(&first), Some((None, 1)));
+    assert!(noted(&first).is_empty(), "it says nothing of now");
+    // The next one counts.
+    talk.says(VISITOR, numbered(3));
+    let third = talk.answered(VISITOR);
+    assert_eq!(named(&third), Some((None, 3)));
+    assert_eq!(noted(&third).len(), 1, "{third:?}");
+}

@@ -116,12 +116,12 @@ fn an_end_does_not_wait_for_a_worker_that_says_nothing() {
 /// The parts that a batch of this call becomes on its track.
 fn of_call(talk: &mut Talk, call: u64, track: u32) -> Vec<(u32, u32, u32)> {
     let batch = b"one".to_vec().into();
-    let gaps = Vec::new();
     let captured = Captured {
         call,
         track,
         batch,
-        gaps,
+        gaps: Vec::new(),
+        whole_until: talk.now,
     };
     let mut parts = parts(&talk.does(Command::Media(News::Captured(captured))));
     parts.retain(|(of, _, _)| *of == track);
@@ -164,6 +164,7 @@ fn a_record_that_falls_behind_the_call_stops_it_and_says_why() {
         track: microphone,
         batch: b"one".to_vec().into(),
         gaps: Vec::new(),
+        whole_until: talk.now,
     });
     talk.visited
         .room
@@ -201,6 +202,52 @@ fn a_worker_that_fails_ends_the_call_and_not_the_conversation() {
     }
 }
 
+/// Of each track and when, in ms since the beginning, something is said to be lost.
+fn lost(manifest: &Manifest) -> Vec<(u32, i64, i64)> {
+    let gaps = manifest.gaps.iter();
+    let gaps = gaps.filter(|gap| gap.cause == manifest::Cause::Lost);
+    gaps.map(|gap| (gap.track.unwrap(), gap.from.0 - NOW.0, gap.to.0 - NOW.0))
+        .collect()
+}
+
+#[test]
+fn what_a_worker_that_failed_still_had_is_missing_from_the_record_and_named() {
+    let mut talk = Talk::talking(true);
+    let [visitor, agent] = [0, 1].map(|who| talk.view().people[who].sources[0].track);
+    talk.passes(10_000);
+    talk.captured(visitor, b"one");
+    // The agent was muted long before, and nothing of theirs is on its way.
+    let kind = Modality::Audio;
+    talk.says(AGENT, ClientMessage::Mute { kind, on: true });
+    talk.captured(agent, b"one");
+    talk.passes(4_000);
+    talk.does(Command::Media(News::Failed));
+    talk.passes(60_000);
+    let done = talk.says(VISITOR, ClientMessage::End {});
+    assert_eq!(lost(&ended(&done).unwrap()), [(visitor, 10_000, 14_000)]);
+}
+
+#[test]
+fn what_a_worker_does_not_hand_over_in_time_is_missing_from_the_record_and_named() {
+    for says in [false, true] {
+        let mut talk = Talk::talking(true);
+        let [visitor, agent] = [0, 1].map(|who| talk.view().people[who].sources[0].track);
+        talk.captured(agent, b"one");
+        talk.passes(10_000);
+        talk.captured(visitor, b"one");
+        talk.passes(3_000);
+        talk.says(AGENT, ClientMessage::HangUp {});
+        talk.passes(1_000);
+        let mut done = talk.says(VISITOR, ClientMessage::End {});
+        if says {
+            done = talk.does(Command::Media(News::Closed));
+        }
+        let manifest = ended(&done).or_else(|| ended(&talk.passes(2_000))).unwrap();
+        let due = [(visitor, 10_000, 13_000), (agent, 0, 13_000)];
+        assert_eq!(lost(&manifest), if says { &due[..0] } else { &due });
+    }
+}
+
 #[test]
 fn after_a_restart_the_call_comes_back_on_the_same_tracks_in_a_new_epoch() {
     let mut records = Vec::new();
@@ -221,6 +268,7 @@ fn after_a_restart_the_call_comes_back_on_the_same_tracks_in_a_new_epoch() {
         visited,
         agent,
         now: NOW,
+        asked: Vec::new(),
     };
     let call = |again| ClientMessage::Call { again };
     records.extend(talk.agree(AGENT, Modality::Audio).appended);

@@ -116,10 +116,7 @@ fn a_source_that_an_offer_takes_away_is_opened_no_more() {
     talk.says(VISITOR, ClientMessage::Hold { on: true });
     talk.says(VISITOR, offer(&[Modality::Audio], &[]));
     talk.says(VISITOR, ClientMessage::Hold { on: false });
-    let (peer, answer) = (talk.visited.visitor, Err(ErrorCode::SdpRefused));
-    assert!(opened(
-        &talk.does(Command::Media(News::Answer { peer, answer }))
-    ));
+    assert!(opened(&talk.answers(VISITOR, Err(ErrorCode::SdpRefused))));
 }
 
 #[test]
