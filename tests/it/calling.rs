@@ -112,7 +112,9 @@ async fn three_people_hear_and_see_each_other_by_name() -> Result<()> {
     widget.press_named(CAMERA).await?;
     widget.press_named("Agree and turn the camera on").await?;
     desk.press_named("Agree and watch").await?;
-    widget.read("Waiting for everyone to agree").await?;
+    widget
+        .read("Your camera waits until everyone agrees")
+        .await?;
     third.press_named("Agree and watch").await?;
     moving(desk, 1).await?;
     moving(third, 1).await?;

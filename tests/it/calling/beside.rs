@@ -144,7 +144,8 @@ async fn what_was_withdrawn_is_asked_for_only_when_the_other_begins_anew() -> Re
     widget
         .press_named("Withdraw consent to cameras (nobody is seen any more)")
         .await?;
-    desk.read("Waiting for everyone to agree").await?;
+    desk.read("withdrew consent to cameras. Your camera waits until everyone agrees.")
+        .await?;
     let away = "You see Mia\u{2019}s camera once you agree.";
     tiles(widget, &[("Mia: screen", ""), ("Mia", away)]).await?;
     ensure!(widget.texts(".consent").await?.is_empty(), "asked again");

@@ -57,7 +57,9 @@ async fn a_call_in_its_states() -> Result<()> {
     widget.press_named("Turn the camera on").await?;
     widget.press_named("Agree and turn the camera on").await?;
     page.read("would like to turn the camera on").await?;
-    widget.read("Waiting for everyone to agree").await?;
+    widget
+        .read("Your camera waits until everyone agrees")
+        .await?;
     widget.picture("not-agreed-by-all").await?;
     of_desk(page, "asked").await?;
     page.press_named("Agree and watch").await?;
