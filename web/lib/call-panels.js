@@ -154,5 +154,5 @@ function ended(call, words, over) {
 function note(call, words, text, again) {
   return h('div', { class: 'card', role: 'alert' }, h('p', null, text), h('div', { class: 'acts' },
     again && h('button', { type: 'button', onclick: () => call.begin() }, words.t('call_again')),
-    h('button', { type: 'button', onclick: () => call.dismiss() }, words.t('close_call'))));
+    h('button', { class: 'away', type: 'button', onclick: () => call.dismiss() }, words.t('close_call'))));
 }
