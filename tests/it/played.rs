@@ -229,7 +229,7 @@ async fn officers_hear_and_see_a_call_in_the_console_with_its_words_beside_it() 
     reaches(&page, begins + 800.0, end).await?;
     in_step(&page, 3.0).await?;
     follows(&page).await?;
-    page.press_named("Stop").await?;
+    page.press_named("Pause").await?;
     let stopped = place(&page).await?;
     sleep(Duration::from_millis(300)).await;
     let still = place(&page).await?;
@@ -243,7 +243,7 @@ async fn officers_hear_and_see_a_call_in_the_console_with_its_words_beside_it() 
     page.press_named("Play").await?;
     reaches(&page, end / 3.0 + 300.0, end).await?;
     in_step(&page, 3.0).await?;
-    page.press_named("Stop").await?;
+    page.press_named("Pause").await?;
     let partly: u32 = page
         .value("return performance.getEntriesByType('resource').filter((e) => e.responseStatus === 206).length", Vec::new())
         .await?;
@@ -347,7 +347,7 @@ async fn keys(page: &Browser) -> Result<()> {
         .value("document.activeElement.blur(); return true", Vec::new())
         .await?;
     page.type_text(" ").await?;
-    page.read("Stop").await?;
+    page.read("Pause").await?;
     reaches(page, 1_500.0, 20_000.0).await?;
     page.type_text(" ").await?;
     page.until(
