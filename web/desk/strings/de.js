@@ -145,6 +145,7 @@ export default {
     one: '{n} Nachricht, die Sie geschrieben hatten, wurde nicht bestätigt: rechnen Sie damit, dass sie verloren ist.',
     other: '{n} Nachrichten, die Sie geschrieben hatten, wurden nicht bestätigt: rechnen Sie damit, dass sie verloren sind.',
   },
+  begun: 'Was Sie zu schreiben begonnen hatten, wurde nicht gesendet.',
   put_away: 'Gespräch schließen',
   damaged: 'Was zurückkam, stimmt nicht mit dem Bestätigten überein. Nennen Sie einem Beauftragten die Sitzungsnummer rechts und verlassen Sie sich nicht auf das, was hier steht.',
   unreadable: {

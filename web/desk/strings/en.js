@@ -145,6 +145,7 @@ export default {
     one: '{n} message that you had written was not confirmed: count on it being lost.',
     other: '{n} messages that you had written were not confirmed: count on them being lost.',
   },
+  begun: 'What you had begun to write was not sent.',
   put_away: 'Close conversation',
   damaged: 'What was handed back does not match what was confirmed. Tell an officer the session number on the right, and do not rely on what stands here.',
   unreadable: {
