@@ -25,7 +25,7 @@ export class Talk extends EventTarget {
   call;
   /** Hash of the notice that this conversation is under. */
   notice = '';
-  /** @type {Verdict | null} how good the call's connection is */
+  /** @type {Verdict | null} how good the call's connection is, once that is known */
   quality = null;
   /** @type {string} what stands in the field and is not sent */
   draft = '';

@@ -167,7 +167,6 @@ export default {
   fact_were: 'Wer da war',
   fact_people: 'Im Gespräch',
   fact_call: 'Verbindung des Anrufs',
-  quality_unknown: 'Wird gemessen…',
   quality_good: 'Gut',
   quality_weak: 'Schwach',
   quality_bad: 'Schlecht',

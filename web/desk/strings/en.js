@@ -167,7 +167,6 @@ export default {
   fact_were: 'Who was there',
   fact_people: 'In the conversation',
   fact_call: 'The call’s connection',
-  quality_unknown: 'Measuring…',
   quality_good: 'Good',
   quality_weak: 'Weak',
   quality_bad: 'Bad',
