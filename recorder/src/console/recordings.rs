@@ -194,7 +194,10 @@ impl Row {
                 |ended| span(ended.0 - recording.started.0),
             ),
             site: names.site(recording.site),
-            modalities: spoken(&recording.modalities),
+            modalities: match recording.ended {
+                Some(_) => spoken(&recording.modalities),
+                None => format!("{} so far", spoken(&recording.modalities)),
+            },
             agents: names.all(&agents),
             ending: ending(recording.ending),
             kept: recording

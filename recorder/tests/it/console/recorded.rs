@@ -54,6 +54,7 @@ async fn a_recording_says_which_sources_it_holds_of_whom_and_what_is_missing_of_
     let mut ines = Visit::signed_in(&router, "ines").await;
     let running = ines.get(&page).await.text;
     assert!(running.contains("Known when the recording is in the vault."));
+    assert!(running.contains("<dd>Chat, audio, video so far</dd>"));
 
     talk.end(&house).await;
     house.intake().await;
