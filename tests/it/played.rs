@@ -297,7 +297,7 @@ async fn missing(page: &Browser) -> Result<()> {
     let named = page.texts(".missing button").await?;
     let muted = named
         .iter()
-        .find(|words| words.contains("visitor microphone: muted"));
+        .find(|words| words.contains("visitor sound: muted"));
     let muted = muted.with_context(|| format!("the mute is not named: {named:?}"))?;
     let drawn: bool = page
         .value(
@@ -324,7 +324,7 @@ async fn missing(page: &Browser) -> Result<()> {
     seek(page, from + 1_000.0).await?;
     let shown = films(page).await?;
     let said = shown.first().map(|film| film.words.as_str());
-    ensure!(said == Some("microphone: muted"), "{shown:?}");
+    ensure!(said == Some("sound: muted"), "{shown:?}");
     Ok(())
 }
 

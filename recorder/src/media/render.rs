@@ -118,7 +118,7 @@ pub fn person(manifest: &Manifest, participant: ParticipantId) -> String {
 pub fn kind(modality: Modality) -> &'static str {
     match modality {
         Modality::Chat => "chat",
-        Modality::Audio => "microphone",
+        Modality::Audio => "sound",
         Modality::Video => "camera",
         Modality::Screen => "screen",
     }

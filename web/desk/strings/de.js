@@ -50,7 +50,7 @@ export default {
   offer_transfer_long: '{by} übergibt Ihnen dieses Gespräch. Sie werden sehen, was zuvor gesagt wurde.',
   modality_chat: 'Chat',
   modality_audio: 'Ton',
-  modality_video: 'Bild',
+  modality_video: 'Kamera',
   modality_screen: 'Bildschirm',
   recorded: 'Aufgezeichnet',
   was_recorded: 'Wurde aufgezeichnet',

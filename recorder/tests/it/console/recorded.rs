@@ -54,7 +54,7 @@ async fn a_recording_says_which_sources_it_holds_of_whom_and_what_is_missing_of_
     let mut ines = Visit::signed_in(&router, "ines").await;
     let running = ines.get(&page).await.text;
     assert!(running.contains("Known when the recording is in the vault."));
-    assert!(running.contains("<dd>Chat, audio, video so far</dd>"));
+    assert!(running.contains("<dd>Chat, sound, camera so far</dd>"));
 
     talk.end(&house).await;
     house.intake().await;
@@ -72,14 +72,14 @@ async fn a_recording_says_which_sources_it_holds_of_whom_and_what_is_missing_of_
         panic!("{held:?}");
     };
     assert_eq!(chat[..3], ["The visitor", "Chat", "whole"]);
-    assert_eq!(sound[..3], ["The visitor", "Microphone", "whole"]);
+    assert_eq!(sound[..3], ["The visitor", "Sound", "whole"]);
     assert!(sound[3].ends_with(" parts"), "{sound:?}");
     assert_eq!(sound[4], "nothing");
     assert_eq!(
         (camera[1], camera[4]),
         ("Camera", "some of it never arrived: 3 s")
     );
-    assert_eq!(agents[..2], ["Mia", "Microphone"]);
+    assert_eq!(agents[..2], ["Mia", "Sound"]);
     assert!(agents[4].starts_with("muted: "), "{agents:?}");
 
     let missing = rows(between(
@@ -96,7 +96,7 @@ async fn a_recording_says_which_sources_it_holds_of_whom_and_what_is_missing_of_
         [
             ["The visitor", "Camera", "Some of it never arrived"],
             ["The visitor", "Camera", "Some of it never arrived"],
-            ["Mia", "Microphone", "Muted"],
+            ["Mia", "Sound", "Muted"],
             ["Everybody", "Everything", "The relay stopped"],
         ]
     );
@@ -195,11 +195,11 @@ async fn a_recording_says_who_agreed_to_what_and_withdrew_it_and_how_far_into_th
         agreed,
         [
             ["The visitor", "Chat", "at the start", "2 min 10 s in"],
-            ["The visitor", "Audio", "1 min 0 s in", "not withdrawn"],
-            ["The visitor", "Video", "1 min 30 s in", "1 min 35 s in"],
-            ["The visitor", "Video", "1 min 40 s in", "not withdrawn"],
+            ["The visitor", "Sound", "1 min 0 s in", "not withdrawn"],
+            ["The visitor", "Camera", "1 min 30 s in", "1 min 35 s in"],
+            ["The visitor", "Camera", "1 min 40 s in", "not withdrawn"],
             ["Mia", "Chat", "at the start", "not withdrawn"],
-            ["Mia", "Audio", "1 min 2 s in", "not withdrawn"],
+            ["Mia", "Sound", "1 min 2 s in", "not withdrawn"],
         ]
     );
 }
