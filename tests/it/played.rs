@@ -106,7 +106,7 @@ pub(crate) async fn opened(
     console::agree(&second, otto).await?;
     second.close().await?;
     first.goto(case.as_str()).await?;
-    first.picture("case").await?;
+    first.whole_picture("case").await?;
     first.press_named("Open and play it here").await?;
     first.see(".play .talk").await?;
     Ok(first)
