@@ -115,6 +115,53 @@ async fn a_recording_says_which_sources_it_holds_of_whom_and_what_is_missing_of_
 }
 
 #[tokio::test]
+async fn a_gap_for_want_of_agreement_says_who_withdrew_where_somebody_did() {
+    let mut house = House::new().await;
+    let mut talk = house.begin().await;
+    talk.say(&house, "I call you").await;
+    let began = house.recorder.now();
+    talk.call(&house).await;
+    let [visitor, agent] = talk.people;
+    let second = |at: i64| Millis(began.0 + at * 1_000);
+    for (at, who, what, given) in [
+        (0, visitor, Modality::Video, true),
+        (0, agent, Modality::Audio, true),
+        (4, agent, Modality::Audio, false),
+        (5, visitor, Modality::Video, false),
+    ] {
+        let changed = house.tenant.change_consent(who, what, given, second(at));
+        changed.await.unwrap();
+    }
+    talk.gaps.clear();
+    // The camera waited at first, and again for that it was withdrawn; the sound's withdrawal is another's.
+    for (track, from, to) in [(4, 1, 2), (4, 4, 5), (4, 5, 7)] {
+        talk.gaps.push(Gap {
+            track: Some(track),
+            ..Gap::within(second(from), second(to), Cause::Unagreed)
+        });
+    }
+    talk.end(&house).await;
+    house.intake().await;
+    let router = Visit::of(&house).await.router;
+    let mut ines = Visit::signed_in(&router, "ines").await;
+    let shown = ines.get(&format!("/recordings/{}", talk.recording)).await;
+    let missing = rows(between(
+        &shown.text,
+        "aria-label=\"What was not recorded\"",
+        "</table>",
+    ));
+    let why: Vec<&str> = missing.iter().map(|row| row[5].as_str()).collect();
+    assert_eq!(
+        why,
+        [
+            "Not everyone agreed to it then",
+            "Not everyone agreed to it then",
+            "The visitor withdrew consent to it",
+        ]
+    );
+}
+
+#[tokio::test]
 async fn many_gaps_are_folded_away_and_an_altered_manifest_is_not_believed() {
     let mut house = House::new().await;
     let mut talk = house.begin().await;
