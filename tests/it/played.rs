@@ -43,6 +43,8 @@ pub(crate) async fn a_call(house: &House, bank: &Client) -> Result<(Caller, Call
     let notice = call::notice(house, bank).await?;
     call::connect([&mut visitor, &mut agent], &ALL, notice).await?;
     visitor.play(true).await?;
+    // What is written before the first of it came would stand before the film.
+    sleep(Duration::from_millis(300)).await;
     say(&visitor, 1, HELLO).await?;
     sleep(LATE).await;
     agent.play(true).await?;
