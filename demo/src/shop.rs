@@ -74,3 +74,24 @@ async fn at_home(origin: String, request: Request, next: Next) -> Response {
 async fn style() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_notice_links_to_stands_on_its_clients_page() {
+        for (notice, page) in [
+            (include_str!("../notices/alpine.en.json"), BANK),
+            (include_str!("../notices/alpine.de.json"), BANK),
+            (include_str!("../notices/harbour.en.json"), CLINIC),
+            (include_str!("../notices/harbour.de.json"), CLINIC),
+        ] {
+            let notice: serde_json::Value = serde_json::from_str(notice).unwrap();
+            for link in ["policy_url", "decline_url"] {
+                let (_, place) = notice[link].as_str().unwrap().split_once('#').unwrap();
+                assert!(page.contains(&format!("id=\"{place}\"")), "{place}");
+            }
+        }
+    }
+}

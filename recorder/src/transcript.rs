@@ -347,6 +347,13 @@ fn note(event: &ChatEvent) -> String {
 
 /// What happened in or about a call, in words.
 fn noted(what: CallEvent) -> String {
+    let all = |modality| match modality {
+        Modality::Chat => "the chat",
+        Modality::Audio => "sound",
+        Modality::Video => "cameras",
+        Modality::Screen => "screens",
+    };
+    // What is turned on and off is the device.
     let named = |modality| match modality {
         Modality::Chat => "the chat",
         Modality::Audio => "the microphone",
@@ -354,10 +361,8 @@ fn noted(what: CallEvent) -> String {
         Modality::Screen => "the screen",
     };
     match what {
-        CallEvent::Agreed { modality } => format!("agreed to {}", modality.name()),
-        CallEvent::Withdrew { modality } => {
-            format!("withdrew their consent to {}", modality.name())
-        }
+        CallEvent::Agreed { modality } => format!("agreed to {}", all(modality)),
+        CallEvent::Withdrew { modality } => format!("withdrew consent to {}", all(modality)),
         CallEvent::Rang {} => "called".to_owned(),
         CallEvent::JoinedCall {} => "joined the call".to_owned(),
         CallEvent::LeftCall {} => "left the call".to_owned(),

@@ -112,7 +112,9 @@ async fn three_people_hear_and_see_each_other_by_name() -> Result<()> {
     widget.press_named(CAMERA).await?;
     widget.press_named("Agree and turn the camera on").await?;
     desk.press_named("Agree and watch").await?;
-    widget.read("Waiting for everyone to agree").await?;
+    widget
+        .read("Your camera waits until everyone agrees")
+        .await?;
     third.press_named("Agree and watch").await?;
     moving(desk, 1).await?;
     moving(third, 1).await?;
@@ -267,6 +269,14 @@ async fn a_call_is_begun_taken_muted_and_ended_by_keyboard_alone() -> Result<()>
     while walk(widget, 1).await? != ["Hang up"] {}
     widget.tap(Key::Enter, "").await?;
     desk.read("The call has ended. It lasted").await?;
+
+    // Escape puts away what is told, and not the panel.
+    widget.see("vestibule-call .away").await?;
+    on(widget, "Write a message").await?;
+    widget.tap(Key::Escape, "").await?;
+    widget.gone("vestibule-call .card").await?;
+    widget.see("vestibule-talk textarea").await?;
+    on(widget, "Write a message").await?;
     house.stop().await
 }
 

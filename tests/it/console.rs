@@ -80,9 +80,7 @@ async fn two_officers_hand_out_a_bundle_from_the_console() -> Result<()> {
             json!({"behavior": "allow", "downloadPath": folder.path()}),
         )
         .await?;
-    second
-        .press_named("Open it and hand out the bundle")
-        .await?;
+    second.press_named("Open and save the bundle").await?;
     let bundle = downloaded(folder.path()).await?;
     let verdict = house
         .recorder_says(&["verify", &bundle.to_string_lossy()], "")

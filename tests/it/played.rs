@@ -43,6 +43,10 @@ pub(crate) async fn a_call(house: &House, bank: &Client) -> Result<(Caller, Call
     let notice = call::notice(house, bank).await?;
     call::connect([&mut visitor, &mut agent], &ALL, notice).await?;
     visitor.play(true).await?;
+    // What is written before the first of it came would stand before the film.
+    agent
+        .until("what is sent", |seen| !seen.received.is_empty())
+        .await?;
     say(&visitor, 1, HELLO).await?;
     sleep(LATE).await;
     agent.play(true).await?;
@@ -106,7 +110,7 @@ pub(crate) async fn opened(
     console::agree(&second, otto).await?;
     second.close().await?;
     first.goto(case.as_str()).await?;
-    first.picture("case").await?;
+    first.whole_picture("case").await?;
     first.press_named("Open and play it here").await?;
     first.see(".play .talk").await?;
     Ok(first)
@@ -229,7 +233,7 @@ async fn officers_hear_and_see_a_call_in_the_console_with_its_words_beside_it() 
     reaches(&page, begins + 800.0, end).await?;
     in_step(&page, 3.0).await?;
     follows(&page).await?;
-    page.press_named("Stop").await?;
+    page.press_named("Pause").await?;
     let stopped = place(&page).await?;
     sleep(Duration::from_millis(300)).await;
     let still = place(&page).await?;
@@ -243,7 +247,7 @@ async fn officers_hear_and_see_a_call_in_the_console_with_its_words_beside_it() 
     page.press_named("Play").await?;
     reaches(&page, end / 3.0 + 300.0, end).await?;
     in_step(&page, 3.0).await?;
-    page.press_named("Stop").await?;
+    page.press_named("Pause").await?;
     let partly: u32 = page
         .value("return performance.getEntriesByType('resource').filter((e) => e.responseStatus === 206).length", Vec::new())
         .await?;
@@ -297,7 +301,7 @@ async fn missing(page: &Browser) -> Result<()> {
     let named = page.texts(".missing button").await?;
     let muted = named
         .iter()
-        .find(|words| words.contains("visitor microphone: muted"));
+        .find(|words| words.contains("visitor sound: muted"));
     let muted = muted.with_context(|| format!("the mute is not named: {named:?}"))?;
     let drawn: bool = page
         .value(
@@ -324,7 +328,7 @@ async fn missing(page: &Browser) -> Result<()> {
     seek(page, from + 1_000.0).await?;
     let shown = films(page).await?;
     let said = shown.first().map(|film| film.words.as_str());
-    ensure!(said == Some("microphone: muted"), "{shown:?}");
+    ensure!(said == Some("sound: muted"), "{shown:?}");
     Ok(())
 }
 
@@ -347,7 +351,7 @@ async fn keys(page: &Browser) -> Result<()> {
         .value("document.activeElement.blur(); return true", Vec::new())
         .await?;
     page.type_text(" ").await?;
-    page.read("Stop").await?;
+    page.read("Pause").await?;
     reaches(page, 1_500.0, 20_000.0).await?;
     page.type_text(" ").await?;
     page.until(

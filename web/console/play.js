@@ -112,7 +112,7 @@ function run() {
     place = Math.min(length, Math.max(0, to));
     since = performance.now();
     playing = plays;
-    button.textContent = plays ? 'Stop' : 'Play';
+    button.textContent = plays ? 'Pause' : 'Play';
   }
 
   function seek(to) {

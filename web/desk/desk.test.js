@@ -123,7 +123,8 @@ test('once it is over, neither words nor the visitor’s name are left, also whe
   for (const word of ['my card', 'not confirmed', 'just begun', 'Blue Heron']) assert.ok(!left.includes(word), left);
   assert.deepEqual(conversation.items.map((item) => item.n), [1, 3, 4]);
   assert.equal(conversation.items[1]?.name, 'Mia');
-  assert.equal(talk.unsent, 2);
+  assert.equal(talk.unsent, 1, 'what was never sent could not be confirmed');
+  assert.ok(talk.begun);
   assert.ok(talk.forgotten);
 });
 

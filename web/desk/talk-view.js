@@ -179,6 +179,7 @@ export class TalkView extends HTMLElement {
     }
     if (talk.forgotten && !elsewhere) told.push(words.t('words_gone'));
     if (talk.unsent > 0) told.push(words.t('unsent', { n: talk.unsent }));
+    if (talk.begun) told.push(words.t('begun'));
     if (conversation.damaged) told.push(words.t('damaged'));
     if (conversation.unreadable > 0) told.push(words.t('unreadable', { n: conversation.unreadable }));
     const now = [talk.session, ...told, offer?.[0]].join('\n');

@@ -25,7 +25,7 @@ export class Talk extends EventTarget {
   call;
   /** Hash of the notice that this conversation is under. */
   notice = '';
-  /** @type {Verdict | null} how good the call's connection is */
+  /** @type {Verdict | null} how good the call's connection is, once that is known */
   quality = null;
   /** @type {string} what stands in the field and is not sent */
   draft = '';
@@ -35,6 +35,8 @@ export class Talk extends EventTarget {
   forgotten = false;
   /** How many of the agent's own messages were not confirmed when it was let go of. */
   unsent = 0;
+  /** Whether something was begun to be written then, and never sent. */
+  begun = false;
 
   #read = 0;
   #told = false;
@@ -195,7 +197,8 @@ export class Talk extends EventTarget {
       this.close();
     }
     const { conversation } = this;
-    this.unsent += conversation.pending.length + Number(this.draft.trim() !== '');
+    this.unsent += conversation.pending.length;
+    this.begun ||= this.draft.trim() !== '';
     this.draft = '';
     conversation.pending = [];
     conversation.typing.clear();

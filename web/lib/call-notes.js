@@ -5,7 +5,7 @@ import { fill, h } from './h.js';
 /** @import { Child } from './h.js' */
 /** @import { Words } from './i18n.js' */
 /** @import { Item } from './model.js' */
-/** @import { CallEvent } from './wire.js' */
+/** @import { CallEvent, CallPerson, Kind } from './wire.js' */
 
 /** So many in a row stand each by itself. */
 const FEW = 2;
@@ -36,6 +36,17 @@ function keyOf(what) {
     case 'call_over': return 'n_call_over_never';
     default: return `n_${what.k}`;
   }
+}
+
+/**
+ * Who of these has withdrawn consent to this, and not agreed again.
+ * @param {readonly Item[]} items
+ * @param {readonly CallPerson[]} people
+ * @param {Kind} kind
+ */
+export function withdrawnBy(items, people, kind) {
+  const last = (/** @type {string} */ by) => items.findLast(({ participant, what }) => participant === by && what && 'modality' in what && what.modality === kind);
+  return people.find(({ participant }) => last(participant)?.what?.k === 'withdrew')?.participant;
 }
 
 /**

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { callLine, folded } from './call-notes.js';
+import { callLine, folded, withdrawnBy } from './call-notes.js';
 import en from './call-strings/notes/en.js';
 import { Words } from './i18n.js';
 
@@ -41,4 +41,13 @@ test('two in a row stand each by itself, and who came or went is folded with not
   assert.deepEqual(places(items(mute, mute, 'a word', mute)), [[1], [2], [3], [4]]);
   const left = /** @type {Item} */ ({ kind: 'left', n: 9, at: 9, participant: 'mia' });
   assert.deepEqual(places([...items(mute, mute), left, ...items(mute, mute)]), [[1], [2], [9], [1], [2]]);
+});
+
+test('who has withdrawn is known by what was noted last, of those who are there', () => {
+  const people = /** @type {any[]} */ ([{ participant: 'jo' }, { participant: 'mia' }]);
+  const said = items({ k: 'agreed', modality: 'video' }, { k: 'withdrew', modality: 'video' }, mute, 'a word');
+  assert.equal(withdrawnBy(said, people, 'video'), 'mia');
+  assert.equal(withdrawnBy(said, people, 'screen'), undefined);
+  assert.equal(withdrawnBy(said, people.slice(0, 1), 'video'), undefined, 'who is not there keeps nothing waiting');
+  assert.equal(withdrawnBy([...said, ...items({ k: 'agreed', modality: 'video' })], people, 'video'), undefined);
 });

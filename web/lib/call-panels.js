@@ -1,6 +1,7 @@
 // What a call has to ask and to tell beside itself; loaded when there is something.
 
-import { KINDS, missedIn } from './call-state.js';
+import { withdrawnBy } from './call-notes.js';
+import { KINDS, missedIn, othersIn } from './call-state.js';
 import { nameOf } from './call-stage.js';
 import { h } from './h.js';
 
@@ -39,6 +40,21 @@ export function cards(call, words, about) {
 export function silent(words, play) {
   return h('div', { class: 'card', role: 'alert' }, h('p', null, words.t('no_sound')),
     h('div', { class: 'acts' }, h('button', { class: 'primary', type: 'button', onclick: play }, words.t('let_sound'))));
+}
+
+/**
+ * Why something waits: who has not agreed to it, and who did and has withdrawn.
+ * @param {Call} call
+ * @param {Words} words
+ * @param {Kind} kind
+ * @param {string} [whose] another's
+ */
+export function why(call, words, kind, whose) {
+  const { conversation, view } = call;
+  if (whose && !conversation.modalities.includes(kind)) return words.t(`unagreed_${kind}`, { who: nameOf(call, whose, words) });
+  const by = withdrawnBy(conversation.items, othersIn(view, conversation.me), kind);
+  const first = by && words.has(`n_withdrew_${kind}`) ? `${words.t(`n_withdrew_${kind}`, { who: nameOf(call, by, words) })}. ` : '';
+  return first + words.t(`${whose ? 'agreed' : 'waits'}_${kind}`, { who: nameOf(call, whose ?? null, words) });
 }
 
 /**
@@ -138,5 +154,5 @@ function ended(call, words, over) {
 function note(call, words, text, again) {
   return h('div', { class: 'card', role: 'alert' }, h('p', null, text), h('div', { class: 'acts' },
     again && h('button', { type: 'button', onclick: () => call.begin() }, words.t('call_again')),
-    h('button', { type: 'button', onclick: () => call.dismiss() }, words.t('close_call'))));
+    h('button', { class: 'away', type: 'button', onclick: () => call.dismiss() }, words.t('close_call'))));
 }

@@ -7,7 +7,7 @@
  */
 
 /**
- * @typedef {{ level: 'unknown' | 'good' | 'weak' | 'bad', why: { key: 'loss_in' | 'loss_out' | 'delay' | 'jitter' | 'freezes', n: number }[] }} Verdict
+ * @typedef {{ level: 'good' | 'weak' | 'bad', why: { key: 'loss_in' | 'loss_out' | 'delay' | 'jitter' | 'freezes', n: number }[] }} Verdict
  */
 
 /** From where on it is weak, and from where on bad. */
@@ -31,10 +31,10 @@ export function sample(stats) {
 /**
  * @param {Sample | null} before
  * @param {Sample} now
- * @returns {Verdict}
+ * @returns {Verdict | null} `null` while there is nothing to judge by
  */
 export function judge(before, now) {
-  if (!before || now.received < before.received || now.received === 0) return { level: 'unknown', why: [] };
+  if (!before || now.received < before.received || now.received === 0) return null;
   const lost = Math.max(0, now.lost - before.lost);
   const due = now.received - before.received + lost;
   const found = /** @type {const} */ ([

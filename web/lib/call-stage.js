@@ -56,7 +56,7 @@ export class CallStage extends HTMLElement {
     this.#call = call;
     this.#words = words;
     this.#own.muted = true;
-    this.#tiles = new Tiles(call, words, () => {
+    this.#tiles = new Tiles(call, words, this.#why, () => {
       this.#stuck = true;
       this.draw();
     });
@@ -157,10 +157,17 @@ export class CallStage extends HTMLElement {
     }
     if (held) return words.t('you_hold');
     const own = personIn(view, me);
-    if (KINDS.some((kind) => call.devices.tracks.has(kind) && hindrance(sourceOf(own, kind)?.state) === 'unagreed')) return words.t('unagreed_mine');
+    const waits = KINDS.filter((kind) => call.devices.tracks.has(kind) && sourceOf(own, kind)?.state === 'unagreed');
+    if (waits.length) return waits.map((kind) => this.#why(kind)).join(' ');
     if (muted.has('audio')) return words.t('you_muted');
     return words.t(call.devices.tracks.has('screen') ? 'you_show' : 'in_call');
   }
+
+  /** @type {(kind: Kind, whose?: string) => string} why something waits, once that is loaded */
+  #why = (kind, whose) => {
+    if (!this.#panels) void this.#load();
+    return this.#panels?.why(this.#call, this.#words, kind, whose) ?? '';
+  };
 
   #tick() {
     const { peer, since } = this.#call;
@@ -256,6 +263,7 @@ class Tiles {
   element = h('div', { class: 'tiles' });
   #call;
   #words;
+  #why;
   #stuck;
   /** @type {Map<string, Tile>} */
   #tiles = new Map();
@@ -263,11 +271,13 @@ class Tiles {
   /**
    * @param {Call} call
    * @param {Words} words
+   * @param {(kind: Kind, whose: string) => string} why something waits
    * @param {() => void} stuck the browser does not begin to play by itself
    */
-  constructor(call, words, stuck) {
+  constructor(call, words, why, stuck) {
     this.#call = call;
     this.#words = words;
+    this.#why = why;
     this.#stuck = stuck;
   }
 
@@ -338,11 +348,10 @@ class Tiles {
     const places = { who: nameOf(this.#call, person.participant, words) };
     if (person.standing !== 'in') return words.t(`s_${person.standing}`, places);
     if (person.held) return words.t('holds_you', places);
-    const agreed = this.#call.conversation.modalities;
     for (const of of /** @type {Kind[]} */ (kind === 'screen' ? ['screen'] : ['audio', 'video'])) {
       const state = hindrance(sourceOf(person, of)?.state);
       if (state === 'muted' && of !== 'video') return words.t('muted');
-      if (state === 'unagreed') return words.t(agreed.includes(of) ? 'unagreed_mine' : `unagreed_${of}`, places);
+      if (state === 'unagreed') return this.#why(of, person.participant);
     }
     return '';
   }

@@ -32,8 +32,7 @@ export function h(tag, attributes, ...children) {
  * @param {...(Child | Child[])} children
  */
 export function fill(element, ...children) {
-  const nodes = children.flat().filter((c) => c !== null && c !== undefined && c !== false);
-  element.replaceChildren(...nodes.map((c) => (typeof c === 'number' ? String(c) : /** @type {Node | string} */ (c))));
+  element.replaceChildren(.../** @type {(Node | string)[]} */ (children.flat().filter((child) => child != null && child !== false)));
 }
 
 /**
@@ -84,6 +83,6 @@ function dress(element, attributes) {
   for (const [name, value] of Object.entries(attributes ?? {})) {
     if (typeof value === 'function') element.addEventListener(name.replace(/^on/, ''), value);
     else if (value === true) element.setAttribute(name, '');
-    else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, String(value));
+    else if (value != null && value !== false) element.setAttribute(name, String(value));
   }
 }

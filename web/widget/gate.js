@@ -16,14 +16,8 @@ const NAME_MAX = 60;
 /** Control characters, and those that turn the direction of what follows. */
 const MISLEADING = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
 
-/** What was refused: a code of the closed list, or `offline`. */
-class Refused extends Error {
-  /** @param {string} code */
-  constructor(code) {
-    super(code);
-    this.code = code;
-  }
-}
+/** What was refused, as its message: a code of the closed list, or `offline`. */
+class Refused extends Error {}
 
 export class Gate extends HTMLElement {
   #page;
@@ -57,7 +51,7 @@ export class Gate extends HTMLElement {
       this.#name ||= this.#suggest();
       this.#draw(view, notice);
     } catch (error) {
-      const code = error instanceof Refused ? error.code : 'internal';
+      const code = error instanceof Refused ? error.message : 'internal';
       fill(this, header(page, page.words.t('chat')), h('div', { class: 'gate' },
         h('p', { class: 'error', role: 'alert' }, page.error(code)),
         h('button', { class: 'primary', type: 'button', onclick: () => this.#load(language) }, page.words.t('try_again'))));
@@ -108,9 +102,8 @@ export class Gate extends HTMLElement {
             update();
           } }), words.t('unrecorded')),
         details(words, view.notice, notice),
-        this.#error,
-        agree,
-        decline && h('a', { class: 'button', href: decline, target: '_top', rel: 'noreferrer' }, words.t('decline'))));
+        h('div', { class: 'row choice' }, this.#error, agree,
+          decline && h('a', { class: 'button', href: decline, target: '_top', rel: 'noreferrer' }, words.t('decline')))));
   }
 
   /**
@@ -167,7 +160,7 @@ export class Gate extends HTMLElement {
         key: await exportKeyPair(pair), secret: toBase64(secret), receipt: consent.receipt, saved: null, ended: null,
       }, pair, { token: consent.join, name: this.#name.replace(MISLEADING, '').trim() }));
     } catch (error) {
-      const code = error instanceof Refused ? error.code : 'offline';
+      const code = error instanceof Refused ? error.message : 'offline';
       if (code === 'notice_outdated') await this.#load(notice.language);
       fill(this.#error, page.error(code));
       button.disabled = false;

@@ -25,7 +25,10 @@ export class Page {
       if (this.shown) this.onshow();
     });
     addEventListener('keydown', (event) => {
-      if (event.key === 'Escape' && !event.isComposing && !document.querySelector(':popover-open, dialog[open]')) this.close();
+      if (event.key !== 'Escape' || event.isComposing || document.querySelector(':popover-open, dialog[open]')) return;
+      // What is told is put away first.
+      const away = /** @type {HTMLElement | null} */ (document.querySelector('.away'));
+      away ? away.click() : this.close();
     });
   }
 

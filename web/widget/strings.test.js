@@ -73,14 +73,14 @@ test('a call has words for every trouble and every end, and none for what never 
   assert.ok(ends.length > 9);
   for (const end of ends) assert.ok(`over_${end}` in panelsEn, end);
   for (const kind of ['audio', 'video', 'screen']) {
-    for (const key of ['what', 'ask_theirs', 'agree_theirs']) assert.ok(`${key}_${kind}` in panelsEn, `${key}_${kind}`);
-    for (const key of ['withdraw', 'unagreed']) assert.ok(`${key}_${kind}` in callEn, `${key}_${kind}`);
+    for (const key of ['what', 'waits', 'agreed', 'unagreed', 'ask_theirs', 'agree_theirs']) assert.ok(`${key}_${kind}` in panelsEn, `${key}_${kind}`);
+    assert.ok(`withdraw_${kind}` in callEn, `withdraw_${kind}`);
     for (const key of ['n_agreed', 'n_withdrew']) assert.ok(`${key}_${kind}` in notesEn, `${key}_${kind}`);
   }
   const files = (await readdir(lib)).filter((name) => name.startsWith('call') && name.endsWith('.js') && !name.endsWith('.test.js'));
   const source = (await Promise.all([...files.map((name) => new URL(name, lib)), new URL('call.js', import.meta.url),
     new URL('call-about.js', import.meta.url)].map((url) => readFile(url, 'utf8')))).join('\n');
   const quoted = new Set([...source.matchAll(/'(\w+)'/g)].map((match) => match[1]));
-  const made = /^(t|n|s|over|ask|agree|what|unagreed|withdraw|device)_/;
+  const made = /^(t|n|s|over|ask|agree|what|waits|agreed|unagreed|withdraw|device)_/;
   for (const key of Object.keys({ ...callEn, ...notesEn, ...panelsEn })) assert.ok(quoted.has(key) || made.test(key), `nobody says ${key}`);
 });

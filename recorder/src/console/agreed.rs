@@ -15,8 +15,11 @@ use super::trouble::Trouble;
 pub(super) struct Agreed {
     pub(super) who: String,
     pub(super) what: String,
+    pub(super) modality: Modality,
     pub(super) from: Moment,
     pub(super) to: Option<Moment>,
+    /// Whole seconds.
+    pub(super) withdrawn: Option<Millis>,
 }
 
 /// A time, and how far into the conversation it was.
@@ -47,8 +50,10 @@ pub(super) async fn of(
             agreed.push(Agreed {
                 who: names.person(person.role, person.staff),
                 what: spoken(&[modality]),
+                modality,
                 from: moment(from),
                 to: to.map(moment),
+                withdrawn: to,
             });
         }
     }

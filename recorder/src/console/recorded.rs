@@ -1,8 +1,9 @@
 //! What a recording holds of whom, and what is missing of it and why, as its manifest says.
 
 use proto::Millis;
-use seal::manifest::{Gap, Manifest, Participant, Track};
+use seal::manifest::{Cause, Gap, Manifest, Participant, Track};
 
+use super::agreed::Agreed;
 use super::names::Names;
 use super::shown::{When, count, span};
 use super::trouble::capitalised;
@@ -39,7 +40,7 @@ pub(super) struct Missing {
 }
 
 impl Recorded {
-    pub(super) fn of(manifest: &Manifest, names: &Names, now: Millis) -> Self {
+    pub(super) fn of(manifest: &Manifest, agreed: &[Agreed], names: &Names, now: Millis) -> Self {
         let held = sources(manifest).into_iter().map(|source| Held {
             who: who(source.person, names),
             what: what(source.track),
@@ -58,7 +59,10 @@ impl Recorded {
                 from: When::new(gap.from, now).exactly(),
                 to: When::new(gap.to, now).exactly(),
                 long: span(gap.to.0.saturating_sub(gap.from.0)),
-                why: capitalised(why(gap.cause)),
+                why: withdrew(gap, track, agreed).map_or_else(
+                    || capitalised(why(gap.cause)),
+                    |who| format!("{who} withdrew consent to it"),
+                ),
             }
         };
         let mut gaps: Vec<&Gap> = manifest.gaps.iter().collect();
@@ -70,6 +74,14 @@ impl Recorded {
             gaps: gaps.into_iter().map(missing).collect(),
         }
     }
+}
+
+/// Who made it a gap by withdrawing: row and manifest have the same moment, in whole seconds.
+fn withdrew<'a>(gap: &Gap, track: Option<&Track>, agreed: &'a [Agreed]) -> Option<&'a str> {
+    let what = track.filter(|_| gap.cause == Cause::Unagreed)?.modality;
+    let mut agreed = agreed.iter().filter(|agreed| agreed.modality == what);
+    let found = agreed.find(|agreed| agreed.withdrawn == Some(gap.from))?;
+    Some(&found.who)
 }
 
 fn who(person: Option<&Participant>, names: &Names) -> String {

@@ -106,7 +106,7 @@ pub(super) async fn show(
     let trust = recorder.trust(tenant).await?;
     let manifest = sources::manifest(&recorder, tenant, &recording, &trust).await;
     let held = manifest.map(|manifest| match manifest {
-        Ok(manifest) => Ok(Recorded::of(&manifest, &names, now)),
+        Ok(manifest) => Ok(Recorded::of(&manifest, &agreed, &names, now)),
         Err(finding) => Err(sentence(&finding.to_string())),
     });
     let cases = tenant

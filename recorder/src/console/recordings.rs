@@ -18,6 +18,7 @@ use super::shown::{When, short, size, span};
 use super::signed::Signed;
 use super::trouble::Trouble;
 use crate::Recorder;
+use crate::media::render::kind;
 
 /// Rows of a page.
 const PAGE: u32 = 50;
@@ -194,7 +195,10 @@ impl Row {
                 |ended| span(ended.0 - recording.started.0),
             ),
             site: names.site(recording.site),
-            modalities: spoken(&recording.modalities),
+            modalities: match recording.ended {
+                Some(_) => spoken(&recording.modalities),
+                None => format!("{} so far", spoken(&recording.modalities)),
+            },
             agents: names.all(&agents),
             ending: ending(recording.ending),
             kept: recording
@@ -230,9 +234,9 @@ pub(super) fn ending(ending: Ending) -> &'static str {
     }
 }
 
-/// "Chat, audio".
+/// "Chat, sound".
 pub(super) fn spoken(modalities: &[Modality]) -> String {
-    let words: Vec<&str> = modalities.iter().map(|m| m.name()).collect();
+    let words: Vec<&str> = modalities.iter().map(|m| kind(*m)).collect();
     super::trouble::capitalised(&words.join(", "))
 }
 

@@ -87,9 +87,6 @@ async fn truncated(recorder: &Recorder, tenant: &Tenant, gathered: &Gathered) ->
             seq: track.parts,
         })
         .collect();
-    let mut modalities: Vec<_> = tracks.iter().map(|t| t.modality).collect();
-    modalities.sort_unstable();
-    modalities.dedup();
     let manifest = Manifest {
         version: VERSION,
         tenant: tenant.id(),
@@ -99,7 +96,7 @@ async fn truncated(recorder: &Recorder, tenant: &Tenant, gathered: &Gathered) ->
         node: begin.node,
         started: begin.started,
         ended,
-        modalities,
+        modalities: gathered.modalities(),
         policy: Policy::at(begin.notice, begin.policy, ended),
         participants: participants(tenant, gathered).await?,
         tracks,

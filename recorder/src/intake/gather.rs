@@ -1,9 +1,10 @@
 //! What the spool says of each recording so far: places and hashes, not the parts themselves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use proto::dsse::Envelope;
+use proto::notice::Modality;
 use proto::{Hash32, RecordingId, TenantId};
 use seal::PartHeader;
 use seal::manifest::Gap;
@@ -57,6 +58,12 @@ impl Gathered {
             first_segment: segment,
             last_segment: segment,
         }
+    }
+
+    /// What it holds so far, by the keys of its tracks: nothing is opened for it.
+    pub fn modalities(&self) -> Vec<Modality> {
+        let all: BTreeSet<Modality> = self.epochs.iter().map(|epoch| epoch.modality).collect();
+        all.into_iter().collect()
     }
 }
 

@@ -12,6 +12,7 @@ pub mod rotate;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use proto::notice::Modality;
 use proto::{Millis, NodeId, RecordingId};
 use seal::spool::read::{self, Position};
 use seal::spool::{Event, Record};
@@ -57,7 +58,8 @@ struct Follower {
     /// In the vault already: what of them is still in the spool does not matter.
     /// With the last segment that holds something of them.
     done: BTreeMap<RecordingId, u64>,
-    listed: BTreeSet<RecordingId>,
+    /// What those that still run are listed with.
+    listed: BTreeMap<RecordingId, Vec<Modality>>,
     refused: BTreeMap<RecordingId, Millis>,
 }
 
@@ -164,8 +166,12 @@ impl Follower {
             }
             let Some(end) = &gathered.end else {
                 pass.live += 1;
-                if self.listed.insert(id) && !list_as_open(&tenant, gathered).await? {
-                    self.listed.remove(&id);
+                // Again when a call has brought something new into it.
+                let holds = gathered.modalities();
+                if self.listed.get(&id) != Some(&holds)
+                    && list_as_open(&tenant, gathered, &holds).await?
+                {
+                    self.listed.insert(id, holds);
                 }
                 continue;
             };
@@ -230,7 +236,7 @@ async fn is_kept(tenant: &Tenant, id: RecordingId) -> Result<bool> {
 }
 
 /// A running recording is listed too, as open. `false`: not enough of it is there yet.
-async fn list_as_open(tenant: &Tenant, gathered: &Gathered) -> Result<bool> {
+async fn list_as_open(tenant: &Tenant, gathered: &Gathered, holds: &[Modality]) -> Result<bool> {
     let (Some(begin), Some(epoch)) = (&gathered.begin, gathered.epochs.first()) else {
         return Ok(false);
     };
@@ -241,7 +247,7 @@ async fn list_as_open(tenant: &Tenant, gathered: &Gathered) -> Result<bool> {
         node: begin.node,
         notice: begin.notice,
         sealing_key: epoch.sealing_key,
-        modalities: vec![epoch.modality],
+        modalities: holds.to_vec(),
         started: begin.started,
         ended: None,
         ending: store::Ending::Open,

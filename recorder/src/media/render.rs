@@ -118,7 +118,7 @@ pub fn person(manifest: &Manifest, participant: ParticipantId) -> String {
 pub fn kind(modality: Modality) -> &'static str {
     match modality {
         Modality::Chat => "chat",
-        Modality::Audio => "microphone",
+        Modality::Audio => "sound",
         Modality::Video => "camera",
         Modality::Screen => "screen",
     }
@@ -380,7 +380,7 @@ fn chapters(
             let why = match pause.cause {
                 PauseCause::Muted => "muted",
                 PauseCause::Held => "on hold",
-                PauseCause::Unagreed => "not recorded: not everyone had agreed to it",
+                PauseCause::Unagreed => "not recorded: not everyone agreed to it then",
                 PauseCause::Away => "not recorded: the connection was gone",
             };
             chapters.push(Chapter {
@@ -420,6 +420,7 @@ pub fn why(cause: Cause) -> &'static str {
         Cause::Muted => "muted",
         Cause::Held => "on hold",
         Cause::Away => "the connection was gone",
-        Cause::Unagreed => "not everyone had agreed to it",
+        // Not yet, or no more: which of the two is told by what was agreed to and withdrawn.
+        Cause::Unagreed => "not everyone agreed to it then",
     }
 }

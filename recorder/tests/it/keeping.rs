@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use tokio::time::Instant;
 
 use proto::RecordingId;
+use proto::notice::Modality;
 use proto::wire::SealedAt;
 use recorder::inspect::{Source, ack};
 use recorder::intake::{close, rotate};
@@ -137,7 +138,19 @@ async fn a_running_session_holds_its_segments_and_lets_go_when_it_is_kept() {
         .unwrap()
         .unwrap();
     assert_eq!(row.ending, store::Ending::Open);
+    assert_eq!(row.modalities, [Modality::Chat]);
     assert!(segments(&house).len() > 1);
+
+    // A call is seen while it runs.
+    live.call(&house).await;
+    house.intake().await;
+    let row = house.tenant.recording(live.recording).await.unwrap();
+    let row = row.unwrap();
+    let all = [Modality::Chat, Modality::Audio, Modality::Video];
+    assert_eq!(
+        (row.ending, row.modalities),
+        (store::Ending::Open, all.to_vec())
+    );
 
     live.say(&house, "bye").await;
     live.end(&house).await;

@@ -42,7 +42,7 @@ async fn a_call_that_was_exported_plays_and_verifies_and_other_tools_find_nothin
         said.contains("media: 3 files, each byte for byte"),
         "{said}"
     );
-    assert!(said.contains("agent microphone"), "{said}");
+    assert!(said.contains("agent sound"), "{said}");
 
     let unpacked = unpack(&bundle);
     let files = files(&unpacked);
@@ -50,7 +50,7 @@ async fn a_call_that_was_exported_plays_and_verifies_and_other_tools_find_nothin
     assert_eq!(names, ["agent.webm", "call.webm", "visitor.webm"]);
     let page = crate::bundle::text(&unpacked, "data/transcript.html");
     let root = crate::bundle::root(&unpacked);
-    assert!(page.contains("call.webm: visitor microphone, visitor camera, agent microphone"));
+    assert!(page.contains("call.webm: visitor sound, visitor camera, agent sound"));
 
     // Milliseconds by the capture: eight seconds, the agent's three later.
     for (name, long, streams) in [
@@ -303,7 +303,7 @@ fn a_muted_time_is_a_chapter_and_the_rest_stays_where_it_was() {
     let [chapter] = file.chapters.as_slice() else {
         panic!("{:?}", file.chapters);
     };
-    assert_eq!(chapter.text, "visitor microphone: muted");
+    assert_eq!(chapter.text, "visitor sound: muted");
     assert_eq!(
         (chapter.from, chapter.to),
         (BEGAN + 2_000_000, BEGAN + 4_000_000)

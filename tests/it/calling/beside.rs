@@ -126,7 +126,7 @@ async fn what_was_withdrawn_is_asked_for_only_when_the_other_begins_anew() -> Re
     desk.press_named(CAMERA).await?;
     desk.press_named("Agree and turn the camera on").await?;
     widget.see(".consent").await?;
-    for (width, height) in [(360, 560), (320, 568), (390, 780)] {
+    for (width, height) in [(360, 560), (320, 568), (390, 780), (640, 360)] {
         let state = format!("asked-{width}");
         sized(widget, width, height, &state).await?;
         widget.until(&state, REACHED, Vec::new()).await?;
@@ -144,7 +144,8 @@ async fn what_was_withdrawn_is_asked_for_only_when_the_other_begins_anew() -> Re
     widget
         .press_named("Withdraw consent to cameras (nobody is seen any more)")
         .await?;
-    desk.read("Waiting for everyone to agree").await?;
+    desk.read("withdrew consent to cameras. Your camera waits until everyone agrees.")
+        .await?;
     let away = "You see Mia\u{2019}s camera once you agree.";
     tiles(widget, &[("Mia: screen", ""), ("Mia", away)]).await?;
     ensure!(widget.texts(".consent").await?.is_empty(), "asked again");

@@ -57,15 +57,22 @@ async fn a_call_in_its_states() -> Result<()> {
     widget.press_named("Turn the camera on").await?;
     widget.press_named("Agree and turn the camera on").await?;
     page.read("would like to turn the camera on").await?;
-    widget.read("Waiting for everyone to agree").await?;
+    widget
+        .read("Your camera waits until everyone agrees")
+        .await?;
     widget.picture("not-agreed-by-all").await?;
     of_desk(page, "asked").await?;
+    sized(page, 640, 360, "asked-landscape").await?;
+    page.size(1280, 800).await?;
     page.press_named("Agree and watch").await?;
     seen(page, 1).await?;
     page.press_named("Turn the camera on").await?;
     seen(widget, 1).await?;
     of_widget(widget, "video").await?;
     sized(widget, 640, 360, "video-landscape").await?;
+    let writes = "const field = document.querySelector('textarea'); const { x, y, width, height } = field.getBoundingClientRect();
+      return field === document.elementFromPoint(x + width / 2, y + height / 2)";
+    widget.until("room to write", writes, Vec::new()).await?;
     widget.size(1180, 820).await?;
     widget
         .see("vestibule-talk textarea")

@@ -55,6 +55,16 @@ async fn the_player_in_its_states() -> Result<()> {
         .await?;
     page.read("It is not here any more").await?;
     states(&page, "gone").await?;
+
+    // What is known of it while it is sealed.
+    let recording = player.path().rsplit('/').next().context("a recording")?;
+    page.goto(format!(
+        "{}/recordings/{recording}",
+        house.plan().console_origin()
+    ))
+    .await?;
+    page.read("What was recorded of whom").await?;
+    states(&page, "sealed").await?;
     house.stop().await
 }
 

@@ -10,6 +10,18 @@ use testkit::visitor::Visitor;
 use super::{ARABIC, LONG, fits, in_the_dark, sized};
 use crate::session::client;
 
+/// Whether one can agree and decline from where one reads, and what Tab leads to is not behind that.
+const ANSWERED: &str = "const reached = (e) => {
+    const { x, y, width, height } = e.getBoundingClientRect();
+    return e.contains(document.elementFromPoint(x + width / 2, y + height / 2));
+  };
+  const answers = [...document.querySelectorAll('.choice > .primary, .choice > a')];
+  const stops = [...document.querySelectorAll('.gate :is(summary, input[type=text], details a)')];
+  return answers.length === 2 && stops.length > 2 && stops.every((stop) => {
+    stop.focus();
+    return [stop, ...answers].every(reached);
+  })";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_gate_in_its_states() -> Result<()> {
     let mut house = House::start().await?;
@@ -25,6 +37,12 @@ async fn the_gate_in_its_states() -> Result<()> {
     page.press("form.gate summary").await?;
     page.picture("gate-details").await?;
     narrow(&visitor, "gate").await?;
+    for (width, height) in [(320, 640), (360, 640), (640, 360)] {
+        let state = format!("gate-{width}-{height}");
+        sized(page, width, height, &state).await?;
+        page.until(&state, ANSWERED, Vec::new()).await?;
+    }
+    page.size(1180, 820).await?;
     in_the_dark(page, "gate-dark").await?;
     page.see("select[aria-label=Language]").await?;
     page.execute(

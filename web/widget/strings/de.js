@@ -9,7 +9,7 @@ export default {
   how: 'Wie möchten Sie sprechen?',
   chat: 'Chat',
   audio: 'Ton',
-  video: 'Video',
+  video: 'Kamera',
   screen: 'Bildschirm',
   choose_one: 'Wählen Sie mindestens einen Weg.',
   call_me: 'Nennen Sie mich (freiwillig)',

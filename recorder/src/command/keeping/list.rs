@@ -88,7 +88,7 @@ impl Held<'_> {
         }
     }
 
-    /// "track 4, agent microphone (Mia): 12 parts; not recorded, at most: muted: 2 s"
+    /// "track 4, agent sound (Mia): 12 parts; not recorded, at most: muted: 2 s"
     fn line(&self, manifest: &Manifest, source: &Source<'_>) -> String {
         let staff = source.person.and_then(|person| person.staff);
         let staff = self.staff.iter().find(|known| Some(known.id) == staff);

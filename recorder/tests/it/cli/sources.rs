@@ -24,14 +24,14 @@ async fn a_list_with_sources_says_whose_they_are_and_what_is_missing_of_them() {
     assert!(listed.starts_with(&plain), "{listed}");
     let lines: Vec<&str> = listed.lines().skip(1).map(str::trim_start).collect();
     assert_eq!(lines.len(), 7, "{listed}");
-    assert!(lines[2].starts_with("track 3, visitor microphone: ") && lines[2].ends_with(" parts"));
+    assert!(lines[2].starts_with("track 3, visitor sound: ") && lines[2].ends_with(" parts"));
     assert!(
-        lines[4].starts_with("track 5, agent microphone (Mia): ")
+        lines[4].starts_with("track 5, agent sound (Mia): ")
             && lines[4].contains(" parts; not recorded, at most: muted: "),
         "{listed}"
     );
     assert!(
-        lines[6].starts_with("not recorded: track 5, agent microphone: 20")
+        lines[6].starts_with("not recorded: track 5, agent sound: 20")
             && lines[6].ends_with("Z: muted"),
         "{listed}"
     );

@@ -53,7 +53,7 @@ async fn an_approved_call_plays_in_the_page_and_it_is_on_record_before_the_first
     for text in [
         "visitor.webm",
         "agent.webm",
-        "agent microphone: muted",
+        "agent sound: muted",
         "I &#60;b&#62;call&#60;/b&#62; you",
         "Blue Heron",
     ] {

@@ -54,6 +54,7 @@ async fn a_recording_says_which_sources_it_holds_of_whom_and_what_is_missing_of_
     let mut ines = Visit::signed_in(&router, "ines").await;
     let running = ines.get(&page).await.text;
     assert!(running.contains("Known when the recording is in the vault."));
+    assert!(running.contains("<dd>Chat, sound, camera so far</dd>"));
 
     talk.end(&house).await;
     house.intake().await;
@@ -71,14 +72,14 @@ async fn a_recording_says_which_sources_it_holds_of_whom_and_what_is_missing_of_
         panic!("{held:?}");
     };
     assert_eq!(chat[..3], ["The visitor", "Chat", "whole"]);
-    assert_eq!(sound[..3], ["The visitor", "Microphone", "whole"]);
+    assert_eq!(sound[..3], ["The visitor", "Sound", "whole"]);
     assert!(sound[3].ends_with(" parts"), "{sound:?}");
     assert_eq!(sound[4], "nothing");
     assert_eq!(
         (camera[1], camera[4]),
         ("Camera", "some of it never arrived: 3 s")
     );
-    assert_eq!(agents[..2], ["Mia", "Microphone"]);
+    assert_eq!(agents[..2], ["Mia", "Sound"]);
     assert!(agents[4].starts_with("muted: "), "{agents:?}");
 
     let missing = rows(between(
@@ -95,7 +96,7 @@ async fn a_recording_says_which_sources_it_holds_of_whom_and_what_is_missing_of_
         [
             ["The visitor", "Camera", "Some of it never arrived"],
             ["The visitor", "Camera", "Some of it never arrived"],
-            ["Mia", "Microphone", "Muted"],
+            ["Mia", "Sound", "Muted"],
             ["Everybody", "Everything", "The relay stopped"],
         ]
     );
@@ -110,6 +111,53 @@ async fn a_recording_says_which_sources_it_holds_of_whom_and_what_is_missing_of_
             .await
             .text
             .contains("is about to be opened")
+    );
+}
+
+#[tokio::test]
+async fn a_gap_for_want_of_agreement_says_who_withdrew_where_somebody_did() {
+    let mut house = House::new().await;
+    let mut talk = house.begin().await;
+    talk.say(&house, "I call you").await;
+    let began = house.recorder.now();
+    talk.call(&house).await;
+    let [visitor, agent] = talk.people;
+    let second = |at: i64| Millis(began.0 + at * 1_000);
+    for (at, who, what, given) in [
+        (0, visitor, Modality::Video, true),
+        (0, agent, Modality::Audio, true),
+        (4, agent, Modality::Audio, false),
+        (5, visitor, Modality::Video, false),
+    ] {
+        let changed = house.tenant.change_consent(who, what, given, second(at));
+        changed.await.unwrap();
+    }
+    talk.gaps.clear();
+    // The camera waited at first, and again for that it was withdrawn; the sound's withdrawal is another's.
+    for (track, from, to) in [(4, 1, 2), (4, 4, 5), (4, 5, 7)] {
+        talk.gaps.push(Gap {
+            track: Some(track),
+            ..Gap::within(second(from), second(to), Cause::Unagreed)
+        });
+    }
+    talk.end(&house).await;
+    house.intake().await;
+    let router = Visit::of(&house).await.router;
+    let mut ines = Visit::signed_in(&router, "ines").await;
+    let shown = ines.get(&format!("/recordings/{}", talk.recording)).await;
+    let missing = rows(between(
+        &shown.text,
+        "aria-label=\"What was not recorded\"",
+        "</table>",
+    ));
+    let why: Vec<&str> = missing.iter().map(|row| row[5].as_str()).collect();
+    assert_eq!(
+        why,
+        [
+            "Not everyone agreed to it then",
+            "Not everyone agreed to it then",
+            "The visitor withdrew consent to it",
+        ]
     );
 }
 
@@ -194,11 +242,11 @@ async fn a_recording_says_who_agreed_to_what_and_withdrew_it_and_how_far_into_th
         agreed,
         [
             ["The visitor", "Chat", "at the start", "2 min 10 s in"],
-            ["The visitor", "Audio", "1 min 0 s in", "not withdrawn"],
-            ["The visitor", "Video", "1 min 30 s in", "1 min 35 s in"],
-            ["The visitor", "Video", "1 min 40 s in", "not withdrawn"],
+            ["The visitor", "Sound", "1 min 0 s in", "not withdrawn"],
+            ["The visitor", "Camera", "1 min 30 s in", "1 min 35 s in"],
+            ["The visitor", "Camera", "1 min 40 s in", "not withdrawn"],
             ["Mia", "Chat", "at the start", "not withdrawn"],
-            ["Mia", "Audio", "1 min 2 s in", "not withdrawn"],
+            ["Mia", "Sound", "1 min 2 s in", "not withdrawn"],
         ]
     );
 }

@@ -177,7 +177,7 @@ fn a_time_that_cannot_be_is_not_believed_and_that_is_said() {
     assert_eq!(
         film.notes,
         [
-            "visitor microphone: 1 packet put elsewhere than the sender's clock says: that is more than 3 s before they came, or 1 s after"
+            "visitor sound: 1 packet put elsewhere than the sender's clock says: that is more than 3 s before they came, or 1 s after"
         ]
     );
 }
