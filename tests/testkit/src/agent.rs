@@ -54,6 +54,11 @@ impl Agent {
         self.browser
             .press_named(&format!("Accept {visitor}"))
             .await?;
+        // Until then the conversation before it is there to be written into.
+        let shown = "return document.querySelector('h2.who')?.textContent.includes(arguments[0])";
+        self.browser
+            .until("the conversation", shown, vec![visitor.into()])
+            .await?;
         self.browser.see("desk-composer textarea").await?;
         Ok(())
     }
