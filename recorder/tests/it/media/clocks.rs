@@ -17,6 +17,16 @@ fn off(shown: &[(u32, i64)], every: i64) -> (i64, i64) {
     (off.clone().min().unwrap(), off.max().unwrap())
 }
 
+/// By how many milliseconds sound and pictures are apart at most; and how much each is off.
+fn apart(tracks: &[Vec<(u32, i64)>]) -> (i64, [(i64, i64); 2]) {
+    let (sound, pictures) = (
+        off(&tracks[0], SOUND.every),
+        off(&tracks[1], PICTURES.every),
+    );
+    let (from, to) = (sound.0.min(pictures.0), sound.1.max(pictures.1));
+    (to - from, [sound, pictures])
+}
+
 #[test]
 fn after_an_hour_sound_and_pictures_fit_whichever_clock_runs_fast_or_slow() {
     for drift in [100, 300, -300] {
@@ -37,15 +47,8 @@ fn after_an_hour_sound_and_pictures_fit_whichever_clock_runs_fast_or_slow() {
                 (60_000, 36_000),
                 "every frame is there"
             );
-            let (sound, pictures) = (
-                off(&tracks[0], SOUND.every),
-                off(&tracks[1], PICTURES.every),
-            );
-            let (from, to) = (sound.0.min(pictures.0), sound.1.max(pictures.1));
-            assert!(
-                to - from <= 10,
-                "clock {wall} ppm, card {card} ppm: sound {sound:?}, pictures {pictures:?}"
-            );
+            let (apart, off) = apart(&tracks);
+            assert!(apart <= 10, "clock {wall} ppm, card {card} ppm: {off:?}");
         }
     }
 }
@@ -86,12 +89,8 @@ fn a_report_that_a_busy_sender_wrote_late_moves_nothing() {
     let sound = SOUND.sends(0, 60 * SECOND, 0);
     let film = film(&[of(Audio, sound), of(Video, pictures)]);
     let tracks = shown(&film, "visitor.webm");
-    let (sound, pictures) = (
-        off(&tracks[0], SOUND.every),
-        off(&tracks[1], PICTURES.every),
-    );
-    let (from, to) = (sound.0.min(pictures.0), sound.1.max(pictures.1));
-    assert!(to - from <= 5, "sound {sound:?}, pictures {pictures:?}");
+    let (apart, off) = apart(&tracks);
+    assert!(apart <= 5, "{off:?}");
 }
 
 /// Sound that is muted after ten seconds; its RTP time may stand still meanwhile, as browsers' does.
@@ -123,15 +122,11 @@ fn who_was_muted_is_in_step_again_though_the_sounds_clock_stood_still_meanwhile(
                 let pictures = made(PICTURES).sends(0, 40 * SECOND, 0);
                 let film = film(&[of(Audio, sound), of(Video, pictures)]);
                 let tracks = shown(&film, "visitor.webm");
-                let (sound, pictures) = (
-                    off(&tracks[0], SOUND.every),
-                    off(&tracks[1], PICTURES.every),
-                );
-                let (from, to) = (sound.0.min(pictures.0), sound.1.max(pictures.1));
+                let (apart, off) = apart(&tracks);
                 // Without reports their ways differ by 30 ms.
                 assert!(
-                    to - from <= 60,
-                    "{lasts} µs, reports {reports}, stood {stood}: sound {sound:?}, pictures {pictures:?}"
+                    apart <= 60,
+                    "{lasts} µs, reports {reports}, stood {stood}: {off:?}"
                 );
             }
         }
