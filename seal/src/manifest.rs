@@ -179,6 +179,18 @@ impl Gap {
             cause,
         }
     }
+
+    /// Takes its place among those that were told before: one that has grown is told again, from the
+    /// same moment, and is still one.
+    pub fn take_in(self, gaps: &mut Vec<Self>) {
+        let same = |known: &&mut Self| {
+            (known.track, known.from, known.cause) == (self.track, self.from, self.cause)
+        };
+        match gaps.iter_mut().rev().find(same) {
+            Some(known) => known.to = known.to.max(self.to),
+            None => gaps.push(self),
+        }
+    }
 }
 
 /// Why something is missing.

@@ -108,7 +108,7 @@ impl Gathering {
                 at,
             }),
             Record::End(end) => gathered.end = Some(end.manifest),
-            Record::Gap(gap) => gathered.gaps.push(gap.gap),
+            Record::Gap(gap) => gap.gap.take_in(&mut gathered.gaps),
             Record::Wraps(wraps) => {
                 for wrap in wraps.wraps {
                     let epoch = gathered

@@ -105,7 +105,8 @@ async fn gaps(
             cause: Cause::Restart,
         });
         // What an earlier restart has told already is not told again.
-        let told = recording.gaps.last().map_or(started, |gap| gap.to);
+        let of_all = recording.gaps.iter().filter(|gap| gap.track.is_none());
+        let told = of_all.map(|gap| gap.to).fold(started, Millis::max);
         let gap = Gap::within(at.max(started).max(told), now, cause);
         recording.gaps.push(gap.clone());
         let gap = RecordedGap {

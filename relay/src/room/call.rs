@@ -11,7 +11,7 @@ use proto::wire::{ClientMessage, ServerMessage};
 use proto::{ErrorCode, Millis};
 use rand_core::CryptoRng;
 
-use super::caller::{AWAY_MS, Caller};
+use super::caller::{AWAY_MS, Caller, Link};
 use super::durable::What;
 use super::effect::Effect;
 use super::frame::{Regarding, error_frame, to_frame};
@@ -43,14 +43,11 @@ impl Call {
         self.callers.iter().filter(|caller| caller.is_in())
     }
 
-    /// When time passing would change anything.
-    fn deadline(&self) -> Option<Millis> {
-        let due = self
-            .callers
-            .iter()
-            .filter(|caller| caller.is_awaited())
-            .map(|caller| caller.until);
-        due.min()
+    /// Those whose time runs. Who calls need not be connected before somebody answers.
+    fn awaited(&self) -> impl Iterator<Item = &Caller> {
+        let talk = self.inside().count() > 1;
+        let runs = move |c: &&Caller| c.is_awaited() && (talk || c.standing != Standing::In);
+        self.callers.iter().filter(runs)
     }
 }
 
@@ -118,13 +115,11 @@ impl Room {
         again: bool,
         rng: &mut impl CryptoRng,
     ) -> Result<(), ErrorCode> {
+        let is_here = |who: usize| self.people.get(who).is_some_and(|p| p.stage == Stage::In);
+        // Who had not agreed to sound was in no call that could go on.
+        let was_in_it = |who: usize| !again || self.has_agreed(who, Modality::Audio);
         let others: Vec<usize> = (0..self.people.len())
-            .filter(|other| *other != who)
-            .filter(|other| {
-                self.people
-                    .get(*other)
-                    .is_some_and(|p| p.stage == Stage::In)
-            })
+            .filter(|other| *other != who && is_here(*other) && was_in_it(*other))
             .collect();
         if others.is_empty() {
             return Err(ErrorCode::NobodyThere);
@@ -185,11 +180,15 @@ impl Room {
             return Err(ErrorCode::CallMissing);
         };
         match call.caller(who) {
-            Some(caller) => caller.standing = Standing::In,
+            Some(caller) => caller.comes(now),
             None => call.callers.push(Caller::new(who, Standing::In, now)),
         }
-        if call.inside().count() > 1 {
-            call.talk_since.get_or_insert(now);
+        if call.inside().count() > 1 && call.talk_since.is_none() {
+            call.talk_since = Some(now);
+            // Who has called may have waited long for this.
+            for caller in call.callers.iter_mut().filter(|c| c.link == Link::New) {
+                caller.until = caller.until.max(now.plus(AWAY_MS));
+            }
         }
         self.regate(now);
         Ok(())
@@ -226,6 +225,23 @@ impl Room {
     ) -> Result<(), ErrorCode> {
         self.caller(who, Caller::is_or_will_be_in)?;
         self.noted(now, who, CallEvent::LeftCall {}, rng)?;
+        self.out_of_call(now, who, Standing::Left, reason, rng)
+    }
+
+    /// The worker will not have them: who was never connected is out, and told why.
+    pub(super) fn not_carried(
+        &mut self,
+        now: Millis,
+        who: usize,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), ErrorCode> {
+        if self
+            .caller(who, |c| c.is_in() && c.link == Link::New)
+            .is_err()
+        {
+            return Ok(());
+        }
+        let reason = OverReason::MediaUnavailable;
         self.out_of_call(now, who, Standing::Left, reason, rng)
     }
 
@@ -296,6 +312,7 @@ impl Room {
         for source in call.callers.iter().flat_map(|caller| &caller.sources) {
             self.goes(now, source);
         }
+        self.tell_grown_gaps();
         for caller in &call.callers {
             for offered in &caller.offered {
                 // The worker says no more of this call.
@@ -363,6 +380,11 @@ impl Room {
         let Ok(caller) = self.caller(who, Caller::is_in) else {
             return;
         };
+        caller.link = match (caller.link, up) {
+            (_, true) => Link::Up,
+            (Link::New, false) => Link::New,
+            _ => Link::Down,
+        };
         match (caller.standing, up) {
             (Standing::Away, true) => caller.standing = Standing::In,
             (Standing::In, false) => {
@@ -385,10 +407,21 @@ impl Room {
             .in_flight
             .filter(|_| self.facts.recording.is_some())
             .map(|append| append.since.plus(BEHIND_MS));
-        [call.deadline(), behind].into_iter().flatten().min()
+        let due = call.awaited().map(|caller| caller.until);
+        let mute = call
+            .inside()
+            .filter_map(|caller| self.unheard_until(caller));
+        due.chain(mute).chain(behind).min()
     }
 
-    /// Nobody answered, somebody did not come back, or the record falls behind.
+    /// Who is connected and has no socket can neither withdraw nor be signed out: not for long.
+    fn unheard_until(&self, caller: &Caller) -> Option<Millis> {
+        let person = self.people.get(caller.who)?;
+        let unheard = caller.standing == Standing::In && self.is_away(person);
+        unheard.then(|| person.gone_since.plus(AWAY_MS))
+    }
+
+    /// Nobody answered, somebody was never connected or did not come back, or the record falls behind.
     pub(super) fn tick_call(
         &mut self,
         now: Millis,
@@ -401,18 +434,21 @@ impl Room {
         let Some(call) = &self.call else {
             return Ok(());
         };
-        let due = |caller: &&Caller| caller.is_awaited() && now >= caller.until;
-        let due: Vec<(usize, Standing)> = call
-            .callers
-            .iter()
-            .filter(due)
-            .map(|caller| (caller.who, caller.standing))
+        let unheard = |caller: &&Caller| self.unheard_until(caller).is_some_and(|at| now >= at);
+        let due = call.awaited().filter(|caller| now >= caller.until);
+        let due: Vec<(usize, Standing, OverReason)> = due
+            .map(|caller| match (caller.standing, caller.link) {
+                (Standing::Ringing, _) => (caller.who, Standing::NoAnswer, OverReason::NoAnswer),
+                (_, Link::New) => (caller.who, Standing::Left, OverReason::MediaUnavailable),
+                _ => (caller.who, Standing::Left, OverReason::Gone),
+            })
+            .chain(
+                call.inside()
+                    .filter(unheard)
+                    .map(|caller| (caller.who, Standing::Left, OverReason::Gone)),
+            )
             .collect();
-        for (who, standing) in due {
-            let (standing, reason) = match standing {
-                Standing::Ringing => (Standing::NoAnswer, OverReason::NoAnswer),
-                _ => (Standing::Left, OverReason::Gone),
-            };
+        for (who, standing, reason) in due {
             self.out_of_call(now, who, standing, reason, rng)?;
         }
         Ok(())
@@ -438,6 +474,18 @@ impl Room {
         });
         self.take(now, who, What::Noted { frame, what });
         Ok(())
+    }
+
+    /// The call is over without a word: nothing can be written of it now, or it goes on with the
+    /// next relay. What its sources did not send stands in the record.
+    pub(super) fn break_off_call(&mut self, now: Millis) {
+        if let Some(call) = self.call.take() {
+            for source in call.callers.iter().flat_map(|caller| &caller.sources) {
+                self.goes(now, source);
+            }
+            self.tell_grown_gaps();
+        }
+        self.close_media();
     }
 
     /// To the worker; the driver says if there is none.

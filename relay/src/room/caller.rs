@@ -8,14 +8,26 @@ use crate::media::order::{Cause, Gate};
 
 /// For so long a call rings.
 const RING_MS: i64 = 45_000;
-/// For so long someone whose connection broke is waited for.
+/// For so long someone is waited for whose connection broke, or never came up.
 pub(super) const AWAY_MS: i64 = 30_000;
+
+/// How far a caller's connection to the worker is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Link {
+    /// It has not been up since they came in.
+    New,
+    /// It is up.
+    Up,
+    /// It was.
+    Down,
+}
 
 /// Someone who is, was or is to be in a call.
 #[derive(Debug)]
 pub(super) struct Caller {
     pub(super) who: usize,
     pub(super) standing: Standing,
+    pub(super) link: Link,
     /// For so long they are rung, or waited for.
     pub(super) until: Millis,
     pub(super) held: bool,
@@ -53,6 +65,10 @@ impl Caller {
         Self {
             who,
             standing,
+            link: match standing {
+                Standing::Away => Link::Down,
+                _ => Link::New,
+            },
             until: match standing {
                 Standing::Ringing => now.plus(RING_MS),
                 _ => now.plus(AWAY_MS),
@@ -68,8 +84,19 @@ impl Caller {
         matches!(self.standing, Standing::In | Standing::Away)
     }
 
+    /// In it from now on, and to be connected soon.
+    pub(super) fn comes(&mut self, now: Millis) {
+        self.standing = Standing::In;
+        self.link = Link::New;
+        self.until = now.plus(AWAY_MS);
+    }
+
     pub(super) fn is_awaited(&self) -> bool {
-        matches!(self.standing, Standing::Ringing | Standing::Away)
+        match self.standing {
+            Standing::Ringing | Standing::Away => true,
+            Standing::In => self.link == Link::New,
+            _ => false,
+        }
     }
 
     pub(super) fn is_or_will_be_in(&self) -> bool {

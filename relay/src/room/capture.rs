@@ -9,8 +9,8 @@ use proto::notice::Modality;
 use proto::wire::ServerMessage;
 use proto::{ErrorCode, Millis, ParticipantId, TrackNo};
 use rand_core::CryptoRng;
-use seal::manifest::{self, Gap};
-use seal::spool::{Record, RecordedGap};
+use seal::manifest;
+use seal::spool::Record;
 use seal::track::{Recipients, TrackId, TrackSealer};
 use zeroize::Zeroizing;
 
@@ -23,8 +23,6 @@ use crate::media::order::{Captured, Cause, News, Order, Send, Take};
 const RATCHET_MS: i64 = 60_000;
 /// After so long the end of a session no longer waits for the end of its call.
 pub(super) const LAST_MS: i64 = 2_000;
-/// Gaps that one recording tells apart; what comes after is joined to the last of its track.
-const GAPS_MAX: usize = 1_000;
 
 /// What one participant sends of one kind, as it is recorded. Kept as long as the session lives.
 #[derive(Debug)]
@@ -238,7 +236,10 @@ impl Room {
                 self.frame_to(who, error_frame(code, Regarding::offer(offer), None));
                 // What it would have taken away stays.
                 self.regate(now);
-                return Ok(());
+                return match code {
+                    ErrorCode::MediaUnavailable => self.not_carried(now, who, rng),
+                    _ => Ok(()),
+                };
             }
         }
         match sources {
@@ -281,7 +282,7 @@ impl Room {
             media.whole_until = media.whole_until.max(whole_until);
         }
         for gap in gaps {
-            self.add_gap(track, gap.from, gap.to, manifest::Cause::Lost);
+            self.was_missing(Some(track), gap.from, gap.to, manifest::Cause::Lost);
         }
         Ok(())
     }
@@ -369,13 +370,16 @@ impl Room {
             Cause::Unagreed => manifest::Cause::Unagreed,
             Cause::Away => manifest::Cause::Away,
         };
-        self.add_gap(track, from, to, cause);
+        self.was_missing(Some(track), from, to, cause);
     }
 
     /// A track begins to flow, or ends.
     pub(super) fn flows(&mut self, now: Millis, track: TrackNo, on: bool) {
         let media = self.media.iter_mut().find(|media| media.number == track);
-        let Some(media) = media else { return };
+        // Where the worker has failed nothing is waited for any more.
+        let Some(media) = media.filter(|media| on || media.flowed.is_some()) else {
+            return;
+        };
         let whole = media.whole_until;
         // What flowed before and has not come yet is still waited for.
         let since = media
@@ -394,39 +398,8 @@ impl Room {
         };
         let missing: Vec<_> = self.media.iter_mut().filter_map(missing).collect();
         for (track, from, to) in missing {
-            self.add_gap(track, from, to, manifest::Cause::Lost);
+            self.was_missing(Some(track), from, to, manifest::Cause::Lost);
         }
-    }
-
-    fn add_gap(&mut self, track: TrackNo, from: Millis, to: Millis, cause: manifest::Cause) {
-        let Some(recording) = self.facts.recording else {
-            return;
-        };
-        if self.phase != Phase::Open {
-            return;
-        }
-        let gap = Gap {
-            track: Some(track),
-            ..Gap::within(from, to, cause)
-        };
-        let full = self.gaps.len() >= GAPS_MAX;
-        let last = self.gaps.iter_mut().rev().find(|last| {
-            last.track == gap.track && (full || (last.cause == cause && last.to >= gap.from))
-        });
-        let gap = match last {
-            Some(last) => {
-                last.to = last.to.max(gap.to);
-                return;
-            }
-            None if full => return,
-            None => gap,
-        };
-        self.gaps.push(gap.clone());
-        self.outbox.push(Record::Gap(RecordedGap {
-            tenant: self.facts.tenant,
-            recording,
-            gap,
-        }));
     }
 
     /// Everyone is dropped; what was captured still comes.

@@ -405,17 +405,28 @@ impl Room {
         self.tell_presence(who, false);
     }
 
-    pub(super) fn signed_out(&mut self, now: Millis, staff: StaffId) {
-        let sockets: Vec<SocketId> = self
-            .agents()
-            .filter(|agent| agent.staff == Some(staff))
-            .filter_map(|agent| agent.socket)
-            .collect();
-        for socket in sockets {
-            self.effects
-                .push_back(Effect::Close(socket, Some(ErrorCode::SignInRequired)));
-            self.gone(now, socket);
+    /// Nobody is signed in any more as this agent: neither their socket nor their call goes on.
+    pub(super) fn signed_out(
+        &mut self,
+        now: Millis,
+        staff: StaffId,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), ErrorCode> {
+        for who in 0..self.people.len() {
+            let Some(person) = self.people.get(who) else {
+                break;
+            };
+            if person.staff != Some(staff) || person.stage != Stage::In {
+                continue;
+            }
+            if let Some(socket) = person.socket {
+                self.effects
+                    .push_back(Effect::Close(socket, Some(ErrorCode::SignInRequired)));
+                self.gone(now, socket);
+            }
+            self.leaves_call(now, who, rng)?;
         }
+        Ok(())
     }
 
     pub(super) fn show_on_board(&mut self) {

@@ -22,6 +22,7 @@ use super::append::{Append, Outcome};
 use super::backlog::Backlog;
 use super::consents;
 use super::effect::{Change, Effect, SocketId};
+use super::facts::SealTarget;
 use super::journal::{self, About, Journal};
 use super::keyring::Keyring;
 use super::line::Lines;
@@ -63,8 +64,10 @@ pub enum Out {
 
 /// Letters that may wait in a mailbox; whoever brings one more waits too.
 const MAILBOX: usize = 64;
-/// How long the store may take to say to which keys a room seals, and when it is asked again.
+/// How long the store may take to say to which keys a room seals, how long what is said meanwhile waits
+/// for it, and when it is asked again.
 const LOOK_UP: Duration = Duration::from_secs(5);
+const HELD_UP: Duration = Duration::from_millis(500);
 const LOOK_AGAIN_MS: i64 = 30_000;
 /// How long rows are tried to be written.
 const TRIES: u32 = 5;
@@ -113,6 +116,7 @@ pub fn start(means: &Means, tenant: Tenant, room: Room) -> Handle {
         lines: Lines::default(),
         consents: JoinSet::new(),
         window: u64::MAX,
+        looking: None,
         look_again: Millis(i64::MIN),
         finished: false,
     };
@@ -132,6 +136,8 @@ struct Driver {
     lines: Lines,
     consents: JoinSet<Consented>,
     window: u64,
+    /// The look for keys that is under way.
+    looking: Option<JoinHandle<Option<Arc<SealTarget>>>>,
     /// Before then keys that are too old are not looked up again.
     look_again: Millis,
     finished: bool,
@@ -144,6 +150,7 @@ enum Woken {
     Kept,
     News(News),
     Consented(Box<Consented>),
+    Found(Option<Arc<SealTarget>>),
     Time,
 }
 
@@ -160,6 +167,7 @@ impl Driver {
                 () = kept(&mut self.keeping) => Woken::Kept,
                 news = self.lines.news() => Woken::News(news),
                 Some(Ok(done)) = self.consents.join_next() => Woken::Consented(Box::new(done)),
+                found = found(&mut self.looking) => Woken::Found(found),
                 () = timer.rings() => Woken::Time,
             };
             // What is durable is told at once, whatever the store does.
@@ -179,6 +187,7 @@ impl Driver {
                 Woken::Kept => {}
                 Woken::News(news) => self.tell(now, Command::Media(news)),
                 Woken::Consented(done) => self.tell(now, Command::Consented(done)),
+                Woken::Found(target) => self.seal_to(now, target),
                 Woken::Time => self.room.tick(now, &mut UnwrapErr(SysRng)),
             }
             self.carry_out();
@@ -197,25 +206,34 @@ impl Driver {
     }
 
     /// Where keys were not looked up for long, because this machine slept or the store was away. A
-    /// store that does not answer holds up the conversation for a moment only, and seldom.
+    /// store that does not answer holds up the conversation for a moment only, and seldom: what is
+    /// said may be that a consent is withdrawn.
     async fn look_up_keys(&mut self) {
         let now = self.means.clock.now();
-        if !self.room.needs_keys(now) || now < self.look_again {
+        if self.looking.is_some() || !self.room.needs_keys(now) || now < self.look_again {
             return;
         }
         self.look_again = now.plus(LOOK_AGAIN_MS);
-        let looked_up = timeout(LOOK_UP, self.means.keyring.target(&self.tenant, now));
-        match looked_up.await {
-            Ok(Ok(target)) => {
-                let rng = &mut UnwrapErr(SysRng);
-                self.room.handle(now, Command::SealTo(target), rng);
+        let (keyring, tenant) = (Arc::clone(&self.means.keyring), self.tenant.clone());
+        let session = self.session;
+        self.looking = Some(tokio::spawn(async move {
+            match timeout(LOOK_UP, keyring.target(&tenant, now)).await {
+                Ok(Ok(target)) => return Some(target),
+                Ok(Err(error)) => tracing::error!(%session, %error, "no keys that are not too old"),
+                Err(_) => {
+                    tracing::error!(%session, "the store does not answer: no keys that are not too old");
+                }
             }
-            Ok(Err(error)) => {
-                tracing::error!(session = %self.session, %error, "no keys that are not too old");
-            }
-            Err(_) => {
-                tracing::error!(session = %self.session, "the store does not answer: no keys that are not too old");
-            }
+            None
+        }));
+        if let Ok(target) = timeout(HELD_UP, found(&mut self.looking)).await {
+            self.seal_to(now, target);
+        }
+    }
+
+    fn seal_to(&mut self, now: Millis, target: Option<Arc<SealTarget>>) {
+        if let Some(target) = target {
+            self.tell(now, Command::SealTo(target));
         }
     }
 
@@ -396,6 +414,18 @@ async fn kept(keeping: &mut Option<JoinHandle<()>>) {
     };
     let _ = task.await;
     *keeping = None;
+}
+
+/// The keys that are looked for; never, if none are.
+async fn found(
+    looking: &mut Option<JoinHandle<Option<Arc<SealTarget>>>>,
+) -> Option<Arc<SealTarget>> {
+    let Some(task) = looking else {
+        return std::future::pending().await;
+    };
+    let found = task.await;
+    *looking = None;
+    found.ok().flatten()
 }
 
 /// A timer that is only made when it is needed, and only moved when its time changes.

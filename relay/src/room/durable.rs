@@ -8,6 +8,7 @@ use proto::notice::Modality;
 use proto::wire::{SealedAt, ServerMessage};
 use proto::{ErrorCode, Millis, ParticipantId, PublicKey};
 use rand_core::CryptoRng;
+use seal::manifest::Cause;
 use seal::spool::{Begin, EventKind, LiveWraps, Record};
 use seal::track::{Recipients, TrackId, TrackSealer};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -323,7 +324,8 @@ impl Room {
             self.board.changed = true;
         }
         if let Some(since) = self.stalled_since.take() {
-            self.was_not_recorded(since, now);
+            // Everyone was sent away, and may come back now.
+            self.was_missing(None, since, now, Cause::DiskFull);
         }
         if let Some(append) = self.in_flight.take() {
             self.show_until(now, append.until);
@@ -338,8 +340,7 @@ impl Room {
             append.held = true;
             self.stalled_since.get_or_insert(now);
         }
-        self.call = None;
-        self.close_media();
+        self.break_off_call(now);
         self.close_everyone(Some(ErrorCode::RecordingUnavailable));
         self.board.changed = true;
         if self.stopping.is_some() {

@@ -9,8 +9,8 @@ use proto::notice::Modality;
 use proto::wire::ServerMessage;
 use proto::{ErrorCode, Millis, ParticipantId, RecordingId};
 use rand_core::CryptoRng;
-use seal::manifest::{self, Cause, Ending, Gap, Manifest, Policy};
-use seal::spool::{End, Record, RecordedGap};
+use seal::manifest::{self, Cause, Ending, Manifest, Policy};
+use seal::spool::{End, Record};
 use seal::{Recipient, TrackSealer};
 
 use super::capture::{LAST_MS, MediaTrack};
@@ -131,20 +131,6 @@ impl Room {
         self.settle(now);
     }
 
-    /// There was no space on the disk: everyone was sent away, and may come back now. Once the end
-    /// is on its way nothing more was to be recorded.
-    pub(super) fn was_not_recorded(&mut self, from: Millis, to: Millis) {
-        if let (Some(recording), Phase::Open) = (self.facts.recording, self.phase) {
-            let gap = Gap::within(from, to, Cause::DiskFull);
-            self.gaps.push(gap.clone());
-            self.outbox.push(Record::Gap(RecordedGap {
-                tenant: self.facts.tenant,
-                recording,
-                gap,
-            }));
-        }
-    }
-
     /// The end part of a track: it says that nothing is missing behind it.
     fn end_track(
         &mut self,
@@ -224,7 +210,7 @@ impl Room {
                 })
                 .collect(),
             tracks,
-            gaps: self.gaps.clone(),
+            gaps: self.gaps.all(),
             ending: match (&self.cut, by) {
                 (Some(places), _) => Ending::Truncated {
                     cause: Cause::Damage,

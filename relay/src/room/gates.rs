@@ -22,9 +22,6 @@ impl Room {
         rng: &mut impl CryptoRng,
     ) -> Result<(), ErrorCode> {
         let caller = self.caller(who, Caller::is_in)?;
-        if caller.standing == Standing::Away {
-            caller.standing = Standing::In;
-        }
         let gone: Vec<Source> = caller
             .sources
             .extract_if(.., |source| {

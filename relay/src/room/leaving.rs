@@ -94,14 +94,13 @@ impl Room {
             self.let_go(now);
             return;
         }
+        // It comes back by itself: what was captured until now is kept.
+        self.break_off_call(now);
         self.phase = match self.phase {
             // Its end is kept first.
             Phase::Ending => Phase::Ending,
             _ => Phase::Stopping,
         };
-        // It comes back by itself: what was captured until now is kept.
-        self.call = None;
-        self.close_media();
         self.house = Arc::new(House {
             after_end_ms: 0,
             ..(*self.house).clone()

@@ -33,6 +33,7 @@ mod consents;
 mod doors;
 mod durable;
 mod ending;
+mod gaps;
 mod gates;
 mod history;
 mod leaving;

@@ -101,7 +101,7 @@ impl Room {
         }
         room.last = recording.last;
         room.durable = room.last;
-        room.gaps = recording.gaps;
+        room.gaps = recording.gaps.into();
         room.owed = owed;
         // No key of before is left: every track begins a new epoch with its next event.
         room.roster = 1;

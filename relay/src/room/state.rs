@@ -28,6 +28,7 @@ use super::effect::{Ask, Effect, SocketId};
 use super::ending::Because;
 use super::facts::{Facts, House, Node, SealTarget};
 use super::frame::to_frame;
+use super::gaps::Gaps;
 use super::history::History;
 use super::person::{Participant, Stage};
 use crate::media::order::News;
@@ -219,7 +220,7 @@ pub struct Room {
     /// Since when its append waits for space.
     pub(super) stalled_since: Option<Millis>,
     /// Times in which it was not recorded.
-    pub(super) gaps: Vec<manifest::Gap>,
+    pub(super) gaps: Gaps,
     /// What the spool has not heard of them: goes with the next append.
     pub(super) owed: Vec<Record>,
     /// Since when the relay stops.
@@ -291,7 +292,7 @@ impl Room {
             outbox: Vec::new(),
             in_flight: None,
             stalled_since: None,
-            gaps: Vec::new(),
+            gaps: Gaps::default(),
             owed: Vec::new(),
             stopping: None,
             last: 0,
@@ -324,7 +325,11 @@ impl Room {
             Command::Join(join) => self.join(now, *join, rng),
             Command::Resume(resume) => self.resume(now, *resume),
             Command::Gone(socket) => self.gone(now, socket),
-            Command::SignedOut(staff) => self.signed_out(now, staff),
+            Command::SignedOut(staff) => {
+                if let Err(code) = self.signed_out(now, staff, rng) {
+                    self.unsound(now, code);
+                }
+            }
             Command::Ahead(ahead) => self.queue_moved(ahead),
             Command::SealTo(target) => self.seal_to(now, target, rng),
             Command::Media(news) => self.news(now, news, rng),

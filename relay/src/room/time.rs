@@ -105,7 +105,7 @@ impl Room {
         self.unsound(now, code);
     }
 
-    fn is_away(&self, person: &super::person::Participant) -> bool {
+    pub(super) fn is_away(&self, person: &super::person::Participant) -> bool {
         let comes = self
             .attaching
             .iter()

@@ -1,6 +1,7 @@
 //! Who speaks. A socket is [`Unidentified`] until its first frame has been read and its token
 //! found good; only then is there something that takes messages.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use proto::wire::{ClientMessage, Hello};
@@ -19,6 +20,9 @@ use crate::room::tickets::Door;
 
 /// Resume tokens are good until the session ends, which shortens this.
 const RESUME_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+
+/// A look whether an agent is still signed in, and nobody waits for it.
+pub(super) type Looking = Pin<Box<dyn Future<Output = bool> + Send>>;
 
 /// A socket that has not said whose it is.
 pub(super) struct Unidentified {
@@ -221,10 +225,21 @@ impl Identified {
 
     /// Whether the agent has signed out elsewhere, or has been signed out. Where the store cannot
     /// say, the conversation goes on and it is asked again.
-    pub(super) async fn is_signed_out(&self, now: Millis) -> bool {
-        match &self.on_duty {
-            Some(on_duty) => on_duty.is_signed_in(now).await == Ok(false),
-            None => false,
+    pub(super) fn is_signed_out(&self, now: Millis) -> Looking {
+        let on_duty = self.on_duty.clone();
+        Box::pin(async move {
+            match on_duty {
+                Some(on_duty) => on_duty.is_signed_in(now).await == Ok(false),
+                None => false,
+            }
+        })
+    }
+
+    /// Tells the room that nobody is signed in here any more: they leave its call, too.
+    pub(super) async fn signed_out(&self) {
+        if let Some(on_duty) = &self.on_duty {
+            let letter = Letter::Command(Command::SignedOut(on_duty.staff));
+            let _ = self.room.mailbox.send(letter).await;
         }
     }
 

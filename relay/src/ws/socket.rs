@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
 use super::connection::{Connection, Verdict};
-use super::hello::{Identified, Unidentified};
+use super::hello::{Identified, Looking, Unidentified};
 use crate::clock::Clock;
 use crate::config::Limits;
 use crate::http::stream::Stream;
@@ -167,17 +167,23 @@ impl Socket {
         let silence = sleep_until(heard + self.quiet);
         tokio::pin!(silence);
         let mut look_at = Instant::now() + self.look_again;
+        let mut looking: Option<Looking> = None;
         loop {
-            // Before anything else: whoever is kept busy is looked at too.
-            if identified.on_duty.is_some() && Instant::now() >= look_at {
+            let at_the_desk = identified.on_duty.is_some();
+            if at_the_desk && looking.is_none() && Instant::now() >= look_at {
                 look_at = Instant::now() + self.look_again;
-                if identified.is_signed_out(self.clock.now()).await {
-                    return End::Close(Some(ErrorCode::SignInRequired));
-                }
+                looking = Some(identified.is_signed_out(self.clock.now()));
             }
             tokio::select! {
+                // Before anything else: whoever is kept busy is looked at too.
                 biased;
-                () = sleep_until(look_at), if identified.on_duty.is_some() => {}
+                signed_out = looked(&mut looking) => {
+                    if signed_out {
+                        identified.signed_out().await;
+                        return End::Close(Some(ErrorCode::SignInRequired));
+                    }
+                }
+                () = sleep_until(look_at), if at_the_desk && looking.is_none() => {}
                 out = queue.recv() => {
                     welcomed = true;
                     // The room lets go of a queue that is full.
@@ -340,6 +346,16 @@ impl Socket {
         };
         let _ = timeout(GOODBYE, goodbye).await;
     }
+}
+
+/// What the look that is under way finds; never, if there is none.
+async fn looked(looking: &mut Option<Looking>) -> bool {
+    let Some(look) = looking else {
+        return std::future::pending().await;
+    };
+    let signed_out = look.await;
+    *looking = None;
+    signed_out
 }
 
 /// What the end of the client's frames, or one that is no text, comes to.

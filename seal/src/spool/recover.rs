@@ -252,7 +252,7 @@ impl RecoveredRecording {
                 true
             }
             Record::Gap(gap) => {
-                self.gaps.push(gap.gap);
+                gap.gap.take_in(&mut self.gaps);
                 true
             }
             Record::Consent(consent) => {

@@ -1,5 +1,6 @@
 //! Calls in a room: who may, who is rung, what flows.
 
+mod connected;
 mod offers;
 mod recorded;
 mod withdrawn;
@@ -28,6 +29,7 @@ const AGENT: SocketId = 10;
 struct Talk {
     visited: Visited,
     agent: ParticipantId,
+    staff: StaffId,
     now: Millis,
     /// Offers that the worker has not answered yet: whose, and their numbers.
     asked: Vec<(ParticipantId, u64)>,
@@ -46,6 +48,7 @@ impl Talk {
         Self {
             visited,
             agent,
+            staff,
             now: NOW,
             asked: Vec::new(),
         }
@@ -60,12 +63,24 @@ impl Talk {
         talk
     }
 
-    /// Both send sound.
+    /// Both are connected, and send sound.
     fn talking(recorded: bool) -> Self {
         let mut talk = Self::in_call(recorded);
-        talk.offers(VISITOR, &[Modality::Audio]);
-        talk.offers(AGENT, &[Modality::Audio]);
+        for who in [VISITOR, AGENT] {
+            talk.offers(who, &[Modality::Audio]);
+            talk.connects(who);
+        }
         talk
+    }
+
+    fn connects(&mut self, socket: SocketId) -> Done {
+        let peer = self.who(socket);
+        self.does(Command::Media(News::Connected { peer }))
+    }
+
+    fn is_lost(&mut self, socket: SocketId) -> Done {
+        let peer = self.who(socket);
+        self.does(Command::Media(News::Lost { peer }))
     }
 
     fn who(&self, socket: SocketId) -> ParticipantId {
@@ -356,6 +371,7 @@ fn nothing_flows_before_the_other_is_there_or_after_they_are_gone() {
     };
     let done = talk.says(AGENT, ClientMessage::Call { again: false });
     assert_eq!(gates(&done), [(microphone, Gate::Open)]);
+    talk.connects(VISITOR);
     let peer = talk.agent;
     let done = talk.does(Command::Media(News::Lost { peer }));
     assert_eq!(gates(&done), [(microphone, Gate::Closed(Cause::Away))]);

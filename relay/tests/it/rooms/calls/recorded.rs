@@ -203,7 +203,7 @@ fn a_worker_that_fails_ends_the_call_and_not_the_conversation() {
 }
 
 /// Of each track and when, in ms since the beginning, something is said to be lost.
-fn lost(manifest: &Manifest) -> Vec<(u32, i64, i64)> {
+pub(super) fn lost(manifest: &Manifest) -> Vec<(u32, i64, i64)> {
     let gaps = manifest.gaps.iter();
     let gaps = gaps.filter(|gap| gap.cause == manifest::Cause::Lost);
     gaps.map(|gap| (gap.track.unwrap(), gap.from.0 - NOW.0, gap.to.0 - NOW.0))
@@ -267,6 +267,7 @@ fn after_a_restart_the_call_comes_back_on_the_same_tracks_in_a_new_epoch() {
     let mut talk = Talk {
         visited,
         agent,
+        staff,
         now: NOW,
         asked: Vec::new(),
     };
