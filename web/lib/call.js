@@ -153,8 +153,10 @@ export class Call extends EventTarget {
     this.step = 'joining';
     this.#wants = true;
     this.#owes = false;
-    this.muted.clear();
-    this.held = false;
+    // Who comes back is muted, and holds, as the relay knows it.
+    const own = personIn(conversation.call, me);
+    this.muted = new Set(sourceOf(own, 'audio')?.state === 'muted' ? ['audio'] : []);
+    this.held = own?.held ?? false;
     this.declined.clear();
     if (this.#connection.command({ t: 'call', again: phase === 'away' })) this.#expect();
     else this.#stop({ code: 'offline', kind: 'audio' });
@@ -197,8 +199,7 @@ export class Call extends EventTarget {
   /** @param {boolean} [on] whether the microphone is muted */
   mute(on = !this.muted.has('audio')) {
     if (!this.#wants) return;
-    if (on) this.muted.add('audio');
-    else this.muted.delete('audio');
+    this.muted = new Set(on ? ['audio'] : []);
     // Where the relay does not know the source yet, it is told then.
     const { call, me } = this.conversation;
     if (sourceOf(personIn(call, me), 'audio')) this.#connection.command({ t: 'mute', kind: 'audio', on });
@@ -349,16 +350,14 @@ export class Call extends EventTarget {
       if (!this.#offered) this.#timer('patience');
       if (!this.peer || this.#renew) this.#fresh();
       this.#sync();
-      if (this.#restate && sourceOf(own, 'audio')) this.#tellAgain();
+      if (this.#restate && sourceOf(own, 'audio')) {
+        this.#restate = false;
+        this.#connection.command({ t: 'mute', kind: 'audio', on: this.muted.has('audio') });
+        this.#connection.command({ t: 'hold', on: this.held });
+      }
     } else if (this.#joined && own?.standing !== 'away') {
       this.#stop();
     }
-  }
-
-  #tellAgain() {
-    this.#restate = false;
-    for (const kind of this.muted) this.#connection.command({ t: 'mute', kind, on: true });
-    if (this.held) this.#connection.command({ t: 'hold', on: true });
   }
 
   /** Makes a connection to the relay, in place of one that is lost. */

@@ -26,9 +26,9 @@ class Wire extends EventTarget {
     this.dispatchEvent(new CustomEvent('frame', { detail: frame }));
   }
   /** Says where these stand, and what they send. */
-  call(/** @type {Record<string, [Standing, ...[Kind, SourceState][]]>} */ people, since = 7) {
+  call(/** @type {Record<string, [Standing, ...[Kind, SourceState][]]>} */ people, since = 7, holds = '') {
     this.tell({ t: 'call', over: null, call: { since, by: 'mia', people: Object.entries(people).map(([participant, [standing, ...sources]]) =>
-      ({ participant, standing, held: false, sources: sources.map(([kind, state], i) => ({ kind, state, track: i })) })) } });
+      ({ participant, standing, held: participant === holds, sources: sources.map(([kind, state], i) => ({ kind, state, track: i })) })) } });
   }
   welcome(/** @type {Modality[]} */ modalities = ['chat', 'audio']) {
     this.tell({ t: 'welcome', tenant: 't', session: 's', recording: 'r', participant: 'me', name: 'me', track: 1, resume: 'x', modalities,
@@ -226,6 +226,21 @@ test('after the socket came back the call is joined again by itself, with a new 
   assert.deepEqual(peers[1]?.sends, [['audio', null]]);
 });
 
+test('who speaks and takes up again while the socket is away does so at the relay, too', async () => {
+  const { wire, call } = calls();
+  await call.begin();
+  wire.call({ me: ['in', ['audio', 'live']], mia: ['in'] });
+  call.mute();
+  call.hold();
+  wire.state = 'retrying';
+  call.mute();
+  call.hold();
+  wire.state = 'open';
+  wire.welcome();
+  wire.call({ me: ['in', ['audio', 'muted']], mia: ['in'] }, 7, 'me');
+  assert.deepEqual([wire.said('mute').at(-1)?.on, wire.said('hold').at(-1)?.on], [false, false]);
+});
+
 test('a connection that failed is made anew while the socket is there', async () => {
   const { wire, peers, call } = calls();
   await call.begin();
@@ -340,6 +355,19 @@ test('a call that this page is not in any more can be gone back to', async () =>
   assert.equal(call.phase, 'away');
   await call.begin();
   assert.deepEqual(wire.said('call'), [{ t: 'call', again: true }]);
+});
+
+test('who goes back after a reload is muted, and holds, as the relay knows it', async () => {
+  for (const [muted, held] of [[true, true], [true, false], [false, true], [false, false]]) {
+    const { wire, peers, call } = calls();
+    wire.call({ me: ['away', ['audio', muted ? 'muted' : held ? 'held' : 'live']], mia: ['in'] }, 7, held ? 'me' : '');
+    await call.begin();
+    wire.call({ me: ['in', ['audio', muted ? 'muted' : held ? 'held' : 'live']], mia: ['in'] }, 7, held ? 'me' : '');
+    assert.deepEqual([call.muted.has('audio'), call.held], [muted, held]);
+    assert.deepEqual(peers[0]?.sends, [['audio', muted || held ? null : true]]);
+    call.mute();
+    assert.equal(wire.said('mute').at(-1)?.on, !muted);
+  }
 });
 
 test('a refusal to let in is told here, and what it held is let go of', async () => {
