@@ -53,7 +53,7 @@ export class Call extends EventTarget {
   #restate = false;
   /** Whether the relay is still to be told that this participant has hung up. */
   #owes = false;
-  /** @type {Set<Modality>} what the relay is still to be told is withdrawn */
+  /** @type {Set<Modality>} what is withdrawn, until the relay says so */
   #withdrawn = new Set();
   #rung = 0;
   /** @type {CallView | null} */
@@ -251,7 +251,8 @@ export class Call extends EventTarget {
 
   /** @param {Modality} modality */
   withdraw(modality) {
-    if (!this.#connection.command({ t: 'withdraw', modality })) this.#withdrawn.add(modality);
+    this.#withdrawn.add(modality);
+    this.#withdraw();
     this.declined.add(modality);
     if (modality === 'audio') this.#stop();
     else this.devices.close(/** @type {Kind} */ (modality));
@@ -275,6 +276,12 @@ export class Call extends EventTarget {
     networks?.removeEventListener?.('change', this.#network);
   }
 
+  /** A frame may be lost with its socket, or refused: what is withdrawn is told again, and holds here. */
+  #withdraw = () => {
+    for (const modality of this.#withdrawn) this.#connection.command({ t: 'withdraw', modality });
+    this.conversation.modalities = this.conversation.modalities.filter((modality) => !this.#withdrawn.has(modality));
+  };
+
   /** @type {(kinds: Kind[], go: () => unknown) => void} */
   #ask(kinds, go) {
     this.trouble = null;
@@ -292,7 +299,8 @@ export class Call extends EventTarget {
       return void asking.go();
     }
     asking.sent = this.#connection.command({ t: 'agree', modality, notice: this.#notice() });
-    if (!asking.sent) this.trouble = { code: 'offline', kind: modality };
+    if (asking.sent) this.#withdrawn.delete(modality);
+    else this.trouble = { code: 'offline', kind: modality };
   }
 
   /** @param {unknown} error */
@@ -302,11 +310,15 @@ export class Call extends EventTarget {
 
   #frame = (/** @type {Event} */ event) => {
     const frame = /** @type {CustomEvent<ServerMessage>} */ (event).detail;
+    if ('modalities' in frame) {
+      this.#withdrawn = new Set(frame.modalities.filter((modality) => this.#withdrawn.has(modality)));
+      this.#withdraw();
+      if (this.asking?.sent) this.#agreeing();
+    }
     switch (frame.t) {
       case 'welcome':
         // What was on its way is lost; where the relay was started again, so is the call.
-        this.#drop();
-        for (const modality of this.#withdrawn) if (this.#connection.command({ t: 'withdraw', modality })) this.#withdrawn.delete(modality);
+        this.#offered?.fail('offline');
         if (this.#wants && this.#connection.command({ t: 'call', again: this.#joined })) {
           this.#renew = this.#restate = true;
           this.#expect();
@@ -320,10 +332,8 @@ export class Call extends EventTarget {
         this.#timer('patience');
         this.#offered?.done(frame.sdp);
         break;
-      case 'agreed':
-        if (this.asking?.sent) this.#agreeing();
-        break;
       case 'error':
+        if (frame.code === 'rate_limited') this.#timer('withdraw', frame.retry_ms ?? AGAIN, this.#withdraw);
         if (frame.cid === undefined) this.#refused(frame);
     }
     this.#changed();
@@ -364,7 +374,7 @@ export class Call extends EventTarget {
   #fresh() {
     this.#renew = false;
     this.peer?.close();
-    this.#drop();
+    this.#offered?.fail('offline');
     const peer = this.peer = this.#make((proposal) => this.#offer(proposal));
     peer.addEventListener('change', this.#changed);
     peer.addEventListener('failed', () => {
@@ -393,11 +403,6 @@ export class Call extends EventTarget {
       if (this.#connection.command({ t: 'offer', offer: ++this.#offers, ...proposal })) this.#expect();
       else this.#offered.fail('offline');
     });
-  }
-
-  /** Gives up the offer that is on its way; its answer is for nobody. */
-  #drop() {
-    this.#offered?.fail('offline');
   }
 
   /** The relay owes an answer; where none comes, the socket is opened anew. */
@@ -467,8 +472,9 @@ export class Call extends EventTarget {
     this.step = '';
     this.asking = null;
     this.muted.clear();
-    for (const name of [...this.#timers.keys()]) this.#timer(name);
-    this.#drop();
+    this.#timer('patience');
+    this.#timer('again');
+    this.#offered?.fail('offline');
     this.peer?.close();
     this.peer = null;
     this.devices.closeAll();

@@ -147,6 +147,56 @@ test('what was withdrawn without a connection is told as soon as there is one', 
   assert.deepEqual(wire.said('withdraw'), [{ t: 'withdraw', modality: 'video' }]);
 });
 
+test('what was withdrawn is told until the relay says so', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  /** @type {Modality[]} */
+  const before = ['chat', 'audio', 'video', 'screen'];
+  const { wire, call } = calls(before);
+  const times = () => wire.said('withdraw').length;
+  call.withdraw('video');
+  assert.deepEqual([times(), wire.conversation.modalities], [1, ['chat', 'audio', 'screen']]);
+  // Its socket was dying, then it came too fast; a call that ends meanwhile changes nothing.
+  wire.welcome(before);
+  assert.deepEqual([times(), wire.conversation.modalities], [2, ['chat', 'audio', 'screen']]);
+  wire.tell({ t: 'error', code: 'rate_limited', message: '', retry_ms: 700 });
+  call.hangUp();
+  t.mock.timers.tick(699);
+  assert.equal(times(), 2);
+  t.mock.timers.tick(1);
+  assert.equal(times(), 3);
+  // What it says of something else may have been said before it heard of it.
+  wire.tell({ t: 'agreed', modalities: before, receipt: null });
+  assert.equal(times(), 4);
+  wire.tell({ t: 'agreed', modalities: ['chat', 'audio', 'screen'], receipt: null });
+  wire.welcome(before);
+  assert.deepEqual([times(), wire.conversation.modalities], [4, before]);
+});
+
+test('what was withdrawn is asked for before it is sent again, and is withdrawn no more once it is agreed to', async () => {
+  const { wire, ports, call } = calls(['chat', 'audio', 'video']);
+  await call.begin();
+  wire.call({ me: ['in', ['audio', 'live']], mia: ['in'] });
+  call.withdraw('video');
+  await call.turn('video', true);
+  assert.deepEqual([call.asking?.kinds, ports.tracks.has('video')], [['video'], false]);
+  call.agree();
+  wire.tell({ t: 'agreed', modalities: ['chat', 'audio', 'video'], receipt: null });
+  await new Promise(setImmediate);
+  wire.welcome(['chat', 'audio', 'video']);
+  assert.deepEqual([ports.tracks.has('video'), wire.said('withdraw').length], [true, 1]);
+});
+
+test('what was agreed to on a socket that died is said again', async () => {
+  const { wire, call } = calls(['chat']);
+  await call.begin();
+  call.agree();
+  wire.welcome(['chat']);
+  assert.equal(wire.said('agree').length, 2);
+  wire.welcome(['chat', 'audio']);
+  await new Promise(setImmediate);
+  assert.deepEqual([call.asking, wire.said('agree').length, wire.said('call').length], [null, 2, 1]);
+});
+
 test('what was withdrawn is not asked for again, until somebody begins anew with it', async () => {
   const { wire, call } = calls(['chat', 'audio', 'video']);
   await call.begin(['audio', 'video']);
