@@ -12,9 +12,10 @@ import { askedFor, missing, othersIn, personIn, phaseOf, sourceOf } from './call
 
 /** So long the relay may take to answer before its socket is taken for dead. */
 const PATIENCE = 8_000;
-/** So long to wait before offering again after one of these errors. */
+/** So long to wait before offering again after one of these errors, and how often before it is told. */
 const AGAIN = 1_000;
 const PASSING = ['overloaded', 'rate_limited'];
+const SILENT = 5;
 
 /** @type {EventTarget | undefined} says when the network is another one, where a browser says it */
 const networks = /** @type {any} */ (globalThis.navigator)?.connection;
@@ -60,6 +61,8 @@ export class Call extends EventTarget {
   #last = null;
   /** How many offers were made. */
   #offers = 0;
+  /** How many were refused since the last answer. */
+  #refusals = 0;
   /** @type {{ done: (sdp: string) => void, fail: (error: unknown) => void } | null} the last one, while it is on its way */
   #offered = null;
   /** @type {Map<string, ReturnType<typeof setTimeout>>} */
@@ -330,6 +333,8 @@ export class Call extends EventTarget {
       case 'answer':
         if (frame.offer !== this.#offers) break;
         this.#timer('patience');
+        if (this.#refusals > SILENT) this.trouble = null;
+        this.#refusals = 0;
         this.#offered?.done(frame.sdp);
         break;
       case 'error':
@@ -382,10 +387,6 @@ export class Call extends EventTarget {
       this.#restate = true;
       this.#fresh();
       this.#sync();
-    });
-    peer.addEventListener('refused', (event) => {
-      const code = /** @type {CustomEvent} */ (event).detail;
-      if (peer === this.peer && PASSING.includes(code)) this.#timer('again', AGAIN, () => this.peer?.offer());
     });
   }
 
@@ -440,9 +441,10 @@ export class Call extends EventTarget {
     if (!this.#offered || offer !== this.#offers) return;
     this.#timer('patience');
     this.#offered.fail(code);
-    if (PASSING.includes(code)) this.#timer('again', retry_ms ?? AGAIN, () => this.peer?.offer());
-    else if (code === 'call_missing') this.#stop();
-    else this.trouble = { code, kind: 'audio' };
+    const passes = PASSING.includes(code);
+    if (passes) this.#timer('again', retry_ms ?? AGAIN, () => this.peer?.offer());
+    if (code === 'call_missing') this.#stop();
+    else if (!passes || ++this.#refusals > SILENT) this.trouble = { code, kind: 'audio' };
   }
 
   #state = () => {

@@ -299,6 +299,28 @@ test('a connection that failed is made anew while the socket is there', async ()
   assert.deepEqual([peers.length, peers[0]?.closed, peers[1]?.sends], [2, true, [['audio', true]]]);
 });
 
+test('a relay that stays too busy for an offer is asked again each second, and after a while that is told', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { wire, peers, asks, call } = calls();
+  await call.begin();
+  wire.call({ me: ['in', ['audio', 'live']], mia: ['in'] });
+  let offer = 0;
+  const refused = () => {
+    asks[0]?.({ sdp: '', sends: [], takes: [] }).catch(() => {});
+    wire.tell({ t: 'error', code: 'overloaded', message: '', offer: offer += 1 });
+    t.mock.timers.tick(1_000);
+  };
+  for (let time = 0; time < 5; time += 1) refused();
+  assert.deepEqual([call.trouble, peers[0]?.offers], [null, 5]);
+  refused();
+  assert.deepEqual([call.trouble, peers[0]?.offers], [{ code: 'overloaded', kind: 'audio' }, 6]);
+  const answered = asks[0]?.({ sdp: '', sends: [], takes: [] });
+  wire.tell({ t: 'answer', offer: offer + 1, sdp: 'to it' });
+  assert.deepEqual([await answered, call.trouble], ['to it', null]);
+  refused();
+  assert.equal(call.trouble, null);
+});
+
 test('an answer to an offer that was given up is for nobody', async () => {
   const { wire, peers, asks, call } = calls();
   await call.begin();
