@@ -38,7 +38,7 @@ function run() {
   const lines = [...page.querySelectorAll('.talk [data-at]')].map((line) => ({ line, at: Number(line.dataset.at), go: line.querySelector('button') }));
   const missing = [...stage.querySelectorAll('.missing button')].map((button) => ({
     button,
-    from: Math.max(0, Number(button.dataset.from)),
+    from: Math.min(length, Math.max(0, Number(button.dataset.from))),
     to: Math.min(length, Number(button.dataset.to)),
     screens: button.dataset.screens.split(' '),
     why: button.lastElementChild.textContent,

@@ -13,10 +13,7 @@ const MOST = { audio: 48_000, video: 1_000_000, screen: 2_500_000 };
 /** So long a connection may falter before it is looked for anew. */
 const PATIENCE = 2_000;
 
-/**
- * Emits `change` when {@link Peer.state} or what is received is another; `failed` when only a new
- * one can help; `refused` with why an offer was not answered.
- */
+/** Emits `change` when {@link Peer.state} or what is received is another; `failed` when only a new one can help. */
 export class Peer extends EventTarget {
   /** @type {'connecting' | 'connected' | 'faltering'} */
   state = 'connecting';
@@ -112,8 +109,8 @@ export class Peer extends EventTarget {
         if (!this.#closed) await this.#pc.setRemoteDescription({ type: 'answer', sdp });
       }
       this.#changed();
-    } catch (error) {
-      if (!this.#closed) this.dispatchEvent(new CustomEvent('refused', { detail: error }));
+    } catch {
+      // Whoever answers knows why, and when to offer again.
     } finally {
       this.#busy = false;
     }

@@ -125,16 +125,13 @@ test('a connection that falters is given two seconds, then looked for anew', asy
   assert.deepEqual([failed, peer.state], [1, 'faltering']);
 });
 
-test('a refused offer is told, and can be made again', async () => {
+test('a refused offer can be made again', async () => {
   const { asked, peer } = connected();
-  /** @type {unknown[]} */
-  const told = [];
-  peer.addEventListener('refused', (event) => told.push(/** @type {CustomEvent} */ (event).detail));
   peer.set(new Map([['audio', mic]]), []);
   await settled();
   asked[0]?.refuse('overloaded');
   await settled();
-  assert.deepEqual(told, ['overloaded']);
+  assert.equal(asked.length, 1);
   void peer.offer();
   await settled();
   assert.equal(asked.length, 2);

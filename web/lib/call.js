@@ -12,9 +12,10 @@ import { askedFor, missing, othersIn, personIn, phaseOf, sourceOf } from './call
 
 /** So long the relay may take to answer before its socket is taken for dead. */
 const PATIENCE = 8_000;
-/** So long to wait before offering again after one of these errors. */
+/** So long to wait before offering again after one of these errors, and how often before it is told. */
 const AGAIN = 1_000;
 const PASSING = ['overloaded', 'rate_limited'];
+const SILENT = 5;
 
 /** @type {EventTarget | undefined} says when the network is another one, where a browser says it */
 const networks = /** @type {any} */ (globalThis.navigator)?.connection;
@@ -53,13 +54,15 @@ export class Call extends EventTarget {
   #restate = false;
   /** Whether the relay is still to be told that this participant has hung up. */
   #owes = false;
-  /** @type {Set<Modality>} what the relay is still to be told is withdrawn */
+  /** @type {Set<Modality>} what is withdrawn, until the relay says so */
   #withdrawn = new Set();
   #rung = 0;
   /** @type {CallView | null} */
   #last = null;
   /** How many offers were made. */
   #offers = 0;
+  /** How many were refused since the last answer. */
+  #refusals = 0;
   /** @type {{ done: (sdp: string) => void, fail: (error: unknown) => void } | null} the last one, while it is on its way */
   #offered = null;
   /** @type {Map<string, ReturnType<typeof setTimeout>>} */
@@ -153,8 +156,10 @@ export class Call extends EventTarget {
     this.step = 'joining';
     this.#wants = true;
     this.#owes = false;
-    this.muted.clear();
-    this.held = false;
+    // Who comes back is muted, and holds, as the relay knows it.
+    const own = personIn(conversation.call, me);
+    this.muted = new Set(sourceOf(own, 'audio')?.state === 'muted' ? ['audio'] : []);
+    this.held = own?.held ?? false;
     this.declined.clear();
     if (this.#connection.command({ t: 'call', again: phase === 'away' })) this.#expect();
     else this.#stop({ code: 'offline', kind: 'audio' });
@@ -197,8 +202,7 @@ export class Call extends EventTarget {
   /** @param {boolean} [on] whether the microphone is muted */
   mute(on = !this.muted.has('audio')) {
     if (!this.#wants) return;
-    if (on) this.muted.add('audio');
-    else this.muted.delete('audio');
+    this.muted = new Set(on ? ['audio'] : []);
     // Where the relay does not know the source yet, it is told then.
     const { call, me } = this.conversation;
     if (sourceOf(personIn(call, me), 'audio')) this.#connection.command({ t: 'mute', kind: 'audio', on });
@@ -250,7 +254,8 @@ export class Call extends EventTarget {
 
   /** @param {Modality} modality */
   withdraw(modality) {
-    if (!this.#connection.command({ t: 'withdraw', modality })) this.#withdrawn.add(modality);
+    this.#withdrawn.add(modality);
+    this.#withdraw();
     this.declined.add(modality);
     if (modality === 'audio') this.#stop();
     else this.devices.close(/** @type {Kind} */ (modality));
@@ -274,6 +279,12 @@ export class Call extends EventTarget {
     networks?.removeEventListener?.('change', this.#network);
   }
 
+  /** A frame may be lost with its socket, or refused: what is withdrawn is told again, and holds here. */
+  #withdraw = () => {
+    for (const modality of this.#withdrawn) this.#connection.command({ t: 'withdraw', modality });
+    this.conversation.modalities = this.conversation.modalities.filter((modality) => !this.#withdrawn.has(modality));
+  };
+
   /** @type {(kinds: Kind[], go: () => unknown) => void} */
   #ask(kinds, go) {
     this.trouble = null;
@@ -291,7 +302,8 @@ export class Call extends EventTarget {
       return void asking.go();
     }
     asking.sent = this.#connection.command({ t: 'agree', modality, notice: this.#notice() });
-    if (!asking.sent) this.trouble = { code: 'offline', kind: modality };
+    if (asking.sent) this.#withdrawn.delete(modality);
+    else this.trouble = { code: 'offline', kind: modality };
   }
 
   /** @param {unknown} error */
@@ -301,11 +313,15 @@ export class Call extends EventTarget {
 
   #frame = (/** @type {Event} */ event) => {
     const frame = /** @type {CustomEvent<ServerMessage>} */ (event).detail;
+    if ('modalities' in frame) {
+      this.#withdrawn = new Set(frame.modalities.filter((modality) => this.#withdrawn.has(modality)));
+      this.#withdraw();
+      if (this.asking?.sent) this.#agreeing();
+    }
     switch (frame.t) {
       case 'welcome':
         // What was on its way is lost; where the relay was started again, so is the call.
-        this.#drop();
-        for (const modality of this.#withdrawn) if (this.#connection.command({ t: 'withdraw', modality })) this.#withdrawn.delete(modality);
+        this.#offered?.fail('offline');
         if (this.#wants && this.#connection.command({ t: 'call', again: this.#joined })) {
           this.#renew = this.#restate = true;
           this.#expect();
@@ -317,12 +333,12 @@ export class Call extends EventTarget {
       case 'answer':
         if (frame.offer !== this.#offers) break;
         this.#timer('patience');
+        if (this.#refusals > SILENT) this.trouble = null;
+        this.#refusals = 0;
         this.#offered?.done(frame.sdp);
         break;
-      case 'agreed':
-        if (this.asking?.sent) this.#agreeing();
-        break;
       case 'error':
+        if (frame.code === 'rate_limited') this.#timer('withdraw', frame.retry_ms ?? AGAIN, this.#withdraw);
         if (frame.cid === undefined) this.#refused(frame);
     }
     this.#changed();
@@ -349,23 +365,21 @@ export class Call extends EventTarget {
       if (!this.#offered) this.#timer('patience');
       if (!this.peer || this.#renew) this.#fresh();
       this.#sync();
-      if (this.#restate && sourceOf(own, 'audio')) this.#tellAgain();
+      if (this.#restate && sourceOf(own, 'audio')) {
+        this.#restate = false;
+        this.#connection.command({ t: 'mute', kind: 'audio', on: this.muted.has('audio') });
+        this.#connection.command({ t: 'hold', on: this.held });
+      }
     } else if (this.#joined && own?.standing !== 'away') {
       this.#stop();
     }
-  }
-
-  #tellAgain() {
-    this.#restate = false;
-    for (const kind of this.muted) this.#connection.command({ t: 'mute', kind, on: true });
-    if (this.held) this.#connection.command({ t: 'hold', on: true });
   }
 
   /** Makes a connection to the relay, in place of one that is lost. */
   #fresh() {
     this.#renew = false;
     this.peer?.close();
-    this.#drop();
+    this.#offered?.fail('offline');
     const peer = this.peer = this.#make((proposal) => this.#offer(proposal));
     peer.addEventListener('change', this.#changed);
     peer.addEventListener('failed', () => {
@@ -373,10 +387,6 @@ export class Call extends EventTarget {
       this.#restate = true;
       this.#fresh();
       this.#sync();
-    });
-    peer.addEventListener('refused', (event) => {
-      const code = /** @type {CustomEvent} */ (event).detail;
-      if (peer === this.peer && PASSING.includes(code)) this.#timer('again', AGAIN, () => this.peer?.offer());
     });
   }
 
@@ -394,11 +404,6 @@ export class Call extends EventTarget {
       if (this.#connection.command({ t: 'offer', offer: ++this.#offers, ...proposal })) this.#expect();
       else this.#offered.fail('offline');
     });
-  }
-
-  /** Gives up the offer that is on its way; its answer is for nobody. */
-  #drop() {
-    this.#offered?.fail('offline');
   }
 
   /** The relay owes an answer; where none comes, the socket is opened anew. */
@@ -436,9 +441,10 @@ export class Call extends EventTarget {
     if (!this.#offered || offer !== this.#offers) return;
     this.#timer('patience');
     this.#offered.fail(code);
-    if (PASSING.includes(code)) this.#timer('again', retry_ms ?? AGAIN, () => this.peer?.offer());
-    else if (code === 'call_missing') this.#stop();
-    else this.trouble = { code, kind: 'audio' };
+    const passes = PASSING.includes(code);
+    if (passes) this.#timer('again', retry_ms ?? AGAIN, () => this.peer?.offer());
+    if (code === 'call_missing') this.#stop();
+    else if (!passes || ++this.#refusals > SILENT) this.trouble = { code, kind: 'audio' };
   }
 
   #state = () => {
@@ -468,8 +474,9 @@ export class Call extends EventTarget {
     this.step = '';
     this.asking = null;
     this.muted.clear();
-    for (const name of [...this.#timers.keys()]) this.#timer(name);
-    this.#drop();
+    this.#timer('patience');
+    this.#timer('again');
+    this.#offered?.fail('offline');
     this.peer?.close();
     this.peer = null;
     this.devices.closeAll();

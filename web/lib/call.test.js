@@ -26,9 +26,9 @@ class Wire extends EventTarget {
     this.dispatchEvent(new CustomEvent('frame', { detail: frame }));
   }
   /** Says where these stand, and what they send. */
-  call(/** @type {Record<string, [Standing, ...[Kind, SourceState][]]>} */ people, since = 7) {
+  call(/** @type {Record<string, [Standing, ...[Kind, SourceState][]]>} */ people, since = 7, holds = '') {
     this.tell({ t: 'call', over: null, call: { since, by: 'mia', people: Object.entries(people).map(([participant, [standing, ...sources]]) =>
-      ({ participant, standing, held: false, sources: sources.map(([kind, state], i) => ({ kind, state, track: i })) })) } });
+      ({ participant, standing, held: participant === holds, sources: sources.map(([kind, state], i) => ({ kind, state, track: i })) })) } });
   }
   welcome(/** @type {Modality[]} */ modalities = ['chat', 'audio']) {
     this.tell({ t: 'welcome', tenant: 't', session: 's', recording: 'r', participant: 'me', name: 'me', track: 1, resume: 'x', modalities,
@@ -147,6 +147,56 @@ test('what was withdrawn without a connection is told as soon as there is one', 
   assert.deepEqual(wire.said('withdraw'), [{ t: 'withdraw', modality: 'video' }]);
 });
 
+test('what was withdrawn is told until the relay says so', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  /** @type {Modality[]} */
+  const before = ['chat', 'audio', 'video', 'screen'];
+  const { wire, call } = calls(before);
+  const times = () => wire.said('withdraw').length;
+  call.withdraw('video');
+  assert.deepEqual([times(), wire.conversation.modalities], [1, ['chat', 'audio', 'screen']]);
+  // Its socket was dying, then it came too fast; a call that ends meanwhile changes nothing.
+  wire.welcome(before);
+  assert.deepEqual([times(), wire.conversation.modalities], [2, ['chat', 'audio', 'screen']]);
+  wire.tell({ t: 'error', code: 'rate_limited', message: '', retry_ms: 700 });
+  call.hangUp();
+  t.mock.timers.tick(699);
+  assert.equal(times(), 2);
+  t.mock.timers.tick(1);
+  assert.equal(times(), 3);
+  // What it says of something else may have been said before it heard of it.
+  wire.tell({ t: 'agreed', modalities: before, receipt: null });
+  assert.equal(times(), 4);
+  wire.tell({ t: 'agreed', modalities: ['chat', 'audio', 'screen'], receipt: null });
+  wire.welcome(before);
+  assert.deepEqual([times(), wire.conversation.modalities], [4, before]);
+});
+
+test('what was withdrawn is asked for before it is sent again, and is withdrawn no more once it is agreed to', async () => {
+  const { wire, ports, call } = calls(['chat', 'audio', 'video']);
+  await call.begin();
+  wire.call({ me: ['in', ['audio', 'live']], mia: ['in'] });
+  call.withdraw('video');
+  await call.turn('video', true);
+  assert.deepEqual([call.asking?.kinds, ports.tracks.has('video')], [['video'], false]);
+  call.agree();
+  wire.tell({ t: 'agreed', modalities: ['chat', 'audio', 'video'], receipt: null });
+  await new Promise(setImmediate);
+  wire.welcome(['chat', 'audio', 'video']);
+  assert.deepEqual([ports.tracks.has('video'), wire.said('withdraw').length], [true, 1]);
+});
+
+test('what was agreed to on a socket that died is said again', async () => {
+  const { wire, call } = calls(['chat']);
+  await call.begin();
+  call.agree();
+  wire.welcome(['chat']);
+  assert.equal(wire.said('agree').length, 2);
+  wire.welcome(['chat', 'audio']);
+  await new Promise(setImmediate);
+  assert.deepEqual([call.asking, wire.said('agree').length, wire.said('call').length], [null, 2, 1]);
+});
+
 test('what was withdrawn is not asked for again, until somebody begins anew with it', async () => {
   const { wire, call } = calls(['chat', 'audio', 'video']);
   await call.begin(['audio', 'video']);
@@ -226,12 +276,49 @@ test('after the socket came back the call is joined again by itself, with a new 
   assert.deepEqual(peers[1]?.sends, [['audio', null]]);
 });
 
+test('who speaks and takes up again while the socket is away does so at the relay, too', async () => {
+  const { wire, call } = calls();
+  await call.begin();
+  wire.call({ me: ['in', ['audio', 'live']], mia: ['in'] });
+  call.mute();
+  call.hold();
+  wire.state = 'retrying';
+  call.mute();
+  call.hold();
+  wire.state = 'open';
+  wire.welcome();
+  wire.call({ me: ['in', ['audio', 'muted']], mia: ['in'] }, 7, 'me');
+  assert.deepEqual([wire.said('mute').at(-1)?.on, wire.said('hold').at(-1)?.on], [false, false]);
+});
+
 test('a connection that failed is made anew while the socket is there', async () => {
   const { wire, peers, call } = calls();
   await call.begin();
   wire.call({ me: ['in', ['audio', 'live']], mia: ['in'] });
   peers[0]?.dispatchEvent(new Event('failed'));
   assert.deepEqual([peers.length, peers[0]?.closed, peers[1]?.sends], [2, true, [['audio', true]]]);
+});
+
+test('a relay that stays too busy for an offer is asked again each second, and after a while that is told', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { wire, peers, asks, call } = calls();
+  await call.begin();
+  wire.call({ me: ['in', ['audio', 'live']], mia: ['in'] });
+  let offer = 0;
+  const refused = () => {
+    asks[0]?.({ sdp: '', sends: [], takes: [] }).catch(() => {});
+    wire.tell({ t: 'error', code: 'overloaded', message: '', offer: offer += 1 });
+    t.mock.timers.tick(1_000);
+  };
+  for (let time = 0; time < 5; time += 1) refused();
+  assert.deepEqual([call.trouble, peers[0]?.offers], [null, 5]);
+  refused();
+  assert.deepEqual([call.trouble, peers[0]?.offers], [{ code: 'overloaded', kind: 'audio' }, 6]);
+  const answered = asks[0]?.({ sdp: '', sends: [], takes: [] });
+  wire.tell({ t: 'answer', offer: offer + 1, sdp: 'to it' });
+  assert.deepEqual([await answered, call.trouble], ['to it', null]);
+  refused();
+  assert.equal(call.trouble, null);
 });
 
 test('an answer to an offer that was given up is for nobody', async () => {
@@ -340,6 +427,19 @@ test('a call that this page is not in any more can be gone back to', async () =>
   assert.equal(call.phase, 'away');
   await call.begin();
   assert.deepEqual(wire.said('call'), [{ t: 'call', again: true }]);
+});
+
+test('who goes back after a reload is muted, and holds, as the relay knows it', async () => {
+  for (const [muted, held] of [[true, true], [true, false], [false, true], [false, false]]) {
+    const { wire, peers, call } = calls();
+    wire.call({ me: ['away', ['audio', muted ? 'muted' : held ? 'held' : 'live']], mia: ['in'] }, 7, held ? 'me' : '');
+    await call.begin();
+    wire.call({ me: ['in', ['audio', muted ? 'muted' : held ? 'held' : 'live']], mia: ['in'] }, 7, held ? 'me' : '');
+    assert.deepEqual([call.muted.has('audio'), call.held], [muted, held]);
+    assert.deepEqual(peers[0]?.sends, [['audio', muted || held ? null : true]]);
+    call.mute();
+    assert.equal(wire.said('mute').at(-1)?.on, !muted);
+  }
 });
 
 test('a refusal to let in is told here, and what it held is let go of', async () => {

@@ -9,6 +9,7 @@
 //! are slices of the opened parts from end to end; a file is a list of slices, never a copy.
 
 pub mod depacketize;
+mod losses;
 pub mod mux;
 mod pauses;
 pub mod render;

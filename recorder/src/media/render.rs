@@ -10,6 +10,7 @@ use seal::manifest::{Cause, Manifest};
 use seal::media::{Codec, PauseCause};
 
 use super::depacketize::{Frames, frames};
+use super::losses;
 use super::mux::{Chapter, Source, mux};
 use super::pauses;
 use super::rope::Rope;
@@ -18,9 +19,6 @@ use super::take::Track;
 use super::timeline;
 use crate::clock::shown_exactly;
 use crate::terminal::count;
-
-/// Losses closer together than this are named as one, in µs.
-const TOGETHER: i64 = 1_000_000;
 
 /// A picture stands no longer than this before the next, in µs; a screen that does not change is sent
 /// once a second.
@@ -389,20 +387,11 @@ fn chapters(
                 text: format!("{name}: {why}"),
             });
         }
-        let mut missing: Vec<(i64, i64)> =
-            track.lost.iter().map(|lost| (lost.from, lost.to)).collect();
-        missing.sort_unstable();
-        let mut runs: Vec<(i64, i64)> = Vec::new();
-        for (from, to) in missing {
-            match runs.last_mut() {
-                Some(last) if from <= last.1.saturating_add(TOGETHER) => last.1 = last.1.max(to),
-                _ => runs.push((from, to)),
-            }
-        }
-        chapters.extend(runs.into_iter().map(|(from, to)| Chapter {
+        let losses = losses::named(manifest, track).into_iter();
+        chapters.extend(losses.map(|(from, to)| Chapter {
             from,
             to,
-            text: format!("{name}: some of it never arrived"),
+            text: format!("{name}: {}", why(Cause::Lost)),
         }));
     }
     chapters.sort();

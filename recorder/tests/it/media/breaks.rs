@@ -8,8 +8,9 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use proto::Millis;
 use proto::notice::Modality::{Audio, Screen, Video};
+use recorder::media::mux::Chapter;
 use seal::manifest::{Cause, Gap};
-use seal::media::{Item, Packet, PauseCause, Report};
+use seal::media::{Item, Lost, Packet, PauseCause, Report};
 
 use super::made::{PICTURES, SOUND, Sender, blocks, film, film_with_gaps, of, shown};
 use super::{BEGAN, bytes, looked_at_for, starts};
@@ -358,4 +359,54 @@ fn a_camera_that_goes_while_it_pauses_is_missing_until_then_and_no_longer() {
     let exactly = second(11) + 400_000;
     assert_eq!(missing(Some(exactly), gaps()), exactly, "it went on");
     assert!(missing(None, Vec::new()) >= second(59), "nobody knows");
+}
+
+#[test]
+fn what_never_came_into_the_record_is_a_chapter_and_what_the_batches_tell_is_told_once_and_exactly()
+{
+    let second = |at: i64| BEGAN + at * SECOND;
+    let chapters = |lost: Option<(i64, i64)>, gaps: &[(u32, i64, i64)]| {
+        let mut pictures = PICTURES.sends(0, 30 * SECOND, 0);
+        pictures.extend(lost.map(|(from, to)| {
+            Item::Lost(Lost {
+                stream: 1,
+                first: PICTURES.seq + 1_000,
+                count: 1,
+                from: BEGAN + from,
+                to: BEGAN + to,
+            })
+        }));
+        let gaps = gaps.iter().map(|(track, from, to)| Gap {
+            track: Some(*track),
+            from: Millis(second(*from) / 1_000),
+            to: Millis(second(*to) / 1_000),
+            cause: Cause::Lost,
+        });
+        let sound = SOUND.sends(0, 60 * SECOND, 0);
+        let film = film_with_gaps(&[of(Audio, sound), of(Video, pictures)], gaps.collect());
+        let [call, visitor] = film.files.as_slice() else {
+            panic!("{}", film.files.len())
+        };
+        assert_eq!(call.chapters, visitor.chapters);
+        let chapter = |chapter: &Chapter| {
+            assert_eq!(chapter.text, "visitor camera: some of it never arrived");
+            (chapter.from - BEGAN, chapter.to - BEGAN)
+        };
+        call.chapters.iter().map(chapter).collect::<Vec<_>>()
+    };
+    let whole = |from: i64, to: i64| (from * SECOND, to * SECOND);
+    // Of a track that plays in no file nothing is said.
+    assert_eq!(chapters(None, &[(4, 20, 25), (9, 2, 5)]), [whole(20, 25)]);
+    let told = (12_200_000, 14_400_000);
+    assert_eq!(chapters(Some(told), &[(4, 12, 15)]), [told]);
+    assert_eq!(
+        chapters(Some(told), &[(4, 5, 7), (4, 12, 15)]),
+        [whole(5, 7), told]
+    );
+    // The relay joins what touches.
+    assert_eq!(
+        chapters(Some(told), &[(4, 12, 20)]),
+        [(told.0, 20 * SECOND)]
+    );
+    assert_eq!(chapters(Some(told), &[(4, 5, 15)]), [(5 * SECOND, told.1)]);
 }
