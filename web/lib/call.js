@@ -12,10 +12,9 @@ import { askedFor, missing, othersIn, personIn, phaseOf, sourceOf } from './call
 
 /** So long the relay may take to answer before its socket is taken for dead. */
 const PATIENCE = 8_000;
-/** So long to wait before offering again after one of these errors, and how often before it is told. */
+/** So long to wait before offering again after one of these errors. */
 const AGAIN = 1_000;
 const PASSING = ['overloaded', 'rate_limited'];
-const SILENT = 5;
 
 /** @type {EventTarget | undefined} says when the network is another one, where a browser says it */
 const networks = /** @type {any} */ (globalThis.navigator)?.connection;
@@ -61,8 +60,6 @@ export class Call extends EventTarget {
   #last = null;
   /** How many offers were made. */
   #offers = 0;
-  /** How many were refused since the last answer. */
-  #refusals = 0;
   /** @type {{ done: (sdp: string) => void, fail: (error: unknown) => void } | null} the last one, while it is on its way */
   #offered = null;
   /** @type {Map<string, ReturnType<typeof setTimeout>>} */
@@ -120,7 +117,12 @@ export class Call extends EventTarget {
   /** Whether the way to the relay is being looked for. */
   get reconnecting() {
     return this.#wants && this.#joined
-      && (this.#connection.state !== 'open' || !personIn(this.conversation.call, this.conversation.me) || this.peer?.state === 'faltering');
+      && (this.#connection.state !== 'open' || this.#own?.standing !== 'in' || this.peer?.state === 'faltering');
+  }
+
+  get #own() {
+    const { call, me } = this.conversation;
+    return personIn(call, me);
   }
 
   /** What another participant sends that only this one's agreement is missing for. */
@@ -157,9 +159,8 @@ export class Call extends EventTarget {
     this.#wants = true;
     this.#owes = false;
     // Who comes back is muted, and holds, as the relay knows it.
-    const own = personIn(conversation.call, me);
-    this.muted = new Set(sourceOf(own, 'audio')?.state === 'muted' ? ['audio'] : []);
-    this.held = own?.held ?? false;
+    this.muted = new Set(sourceOf(this.#own, 'audio')?.state === 'muted' ? ['audio'] : []);
+    this.held = this.#own?.held ?? false;
     this.declined.clear();
     if (this.#connection.command({ t: 'call', again: phase === 'away' })) this.#expect();
     else this.#stop({ code: 'offline', kind: 'audio' });
@@ -204,8 +205,7 @@ export class Call extends EventTarget {
     if (!this.#wants) return;
     this.muted = new Set(on ? ['audio'] : []);
     // Where the relay does not know the source yet, it is told then.
-    const { call, me } = this.conversation;
-    if (sourceOf(personIn(call, me), 'audio')) this.#connection.command({ t: 'mute', kind: 'audio', on });
+    if (sourceOf(this.#own, 'audio')) this.#connection.command({ t: 'mute', kind: 'audio', on });
     else this.#restate = true;
     this.#sync();
     this.#changed();
@@ -254,9 +254,9 @@ export class Call extends EventTarget {
 
   /** @param {Modality} modality */
   withdraw(modality) {
+    this.declined.add(modality);
     this.#withdrawn.add(modality);
     this.#withdraw();
-    this.declined.add(modality);
     if (modality === 'audio') this.#stop();
     else this.devices.close(/** @type {Kind} */ (modality));
     this.#sync();
@@ -333,8 +333,6 @@ export class Call extends EventTarget {
       case 'answer':
         if (frame.offer !== this.#offers) break;
         this.#timer('patience');
-        if (this.#refusals > SILENT) this.trouble = null;
-        this.#refusals = 0;
         this.#offered?.done(frame.sdp);
         break;
       case 'error':
@@ -346,8 +344,9 @@ export class Call extends EventTarget {
 
   /** Takes in what the relay says of the call that runs. */
   follow() {
+    const own = this.#own;
     const { call, me } = this.conversation;
-    const own = personIn(call, me);
+    const before = personIn(this.#last, me)?.standing;
     if (!call) return;
     this.#last = call;
     if (own?.standing === 'ringing' && this.#rung !== call.since) {
@@ -358,10 +357,13 @@ export class Call extends EventTarget {
     if (!this.#wants) return;
     // Who stops and begins again asks anew.
     for (const kind of this.declined) if (!othersIn(call, me).some((p) => sourceOf(p, kind))) this.declined.delete(kind);
-    if (own?.standing === 'in') {
+    const lost = this.#joined && own?.standing === 'away';
+    // What the relay has lost comes up no more.
+    if (lost && before === 'in') this.#renew = this.#restate = true;
+    if (lost || own?.standing === 'in') {
       this.#joined = true;
       if (this.phase === 'in') this.since ||= Date.now();
-      if (this.step) this.step = '';
+      this.step = '';
       if (!this.#offered) this.#timer('patience');
       if (!this.peer || this.#renew) this.#fresh();
       this.#sync();
@@ -370,7 +372,7 @@ export class Call extends EventTarget {
         this.#connection.command({ t: 'mute', kind: 'audio', on: this.muted.has('audio') });
         this.#connection.command({ t: 'hold', on: this.held });
       }
-    } else if (this.#joined && own?.standing !== 'away') {
+    } else if (this.#joined) {
       this.#stop();
     }
   }
@@ -414,8 +416,8 @@ export class Call extends EventTarget {
   /** Sends and takes what is to be sent and taken now. */
   #sync() {
     const { call, me } = this.conversation;
-    const own = personIn(call, me);
-    if (!this.peer || !call || own?.standing !== 'in') return;
+    const own = this.#own;
+    if (!this.peer || !call || !/^(in|away)$/.test(own?.standing ?? '')) return;
     /** @type {Map<Kind, MediaStreamTrack | null>} */
     const sends = new Map();
     for (const [kind, track] of this.devices.tracks) {
@@ -441,10 +443,9 @@ export class Call extends EventTarget {
     if (!this.#offered || offer !== this.#offers) return;
     this.#timer('patience');
     this.#offered.fail(code);
-    const passes = PASSING.includes(code);
-    if (passes) this.#timer('again', retry_ms ?? AGAIN, () => this.peer?.offer());
-    if (code === 'call_missing') this.#stop();
-    else if (!passes || ++this.#refusals > SILENT) this.trouble = { code, kind: 'audio' };
+    if (PASSING.includes(code)) this.#timer('again', retry_ms ?? AGAIN, () => this.peer?.offer());
+    else if (code === 'call_missing') this.#stop();
+    else this.trouble = { code, kind: 'audio' };
   }
 
   #state = () => {

@@ -299,26 +299,35 @@ test('a connection that failed is made anew while the socket is there', async ()
   assert.deepEqual([peers.length, peers[0]?.closed, peers[1]?.sends], [2, true, [['audio', true]]]);
 });
 
-test('a relay that stays too busy for an offer is asked again each second, and after a while that is told', async (t) => {
+test('a connection that the relay has lost is made anew once, and offers what is sent', async () => {
+  const { wire, peers, call } = calls();
+  await call.begin();
+  wire.call({ me: ['in', ['audio', 'live']], mia: ['in', ['audio', 'live']] });
+  assert.equal(call.reconnecting, false);
+  for (let told = 0; told < 2; told += 1) wire.call({ me: ['away', ['audio', 'live']], mia: ['in', ['audio', 'live']] });
+  assert.deepEqual([peers.length, peers[0]?.closed, peers[1]?.sends, peers[1]?.takes], [2, true, [['audio', true]], ['mia/audio']]);
+  assert.ok(call.active && call.reconnecting);
+  wire.call({ me: ['in', ['audio', 'live']], mia: ['in', ['audio', 'live']] });
+  assert.deepEqual([peers.length, call.reconnecting], [2, false]);
+  wire.call({ me: ['left'], mia: ['in', ['audio', 'live']], jon: ['in', ['audio', 'live']] });
+  assert.equal(call.active, false);
+});
+
+test('a relay that is too busy for an offer is asked again each second until it answers', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const { wire, peers, asks, call } = calls();
   await call.begin();
   wire.call({ me: ['in', ['audio', 'live']], mia: ['in'] });
-  let offer = 0;
-  const refused = () => {
+  for (let offer = 1; offer <= 6; offer += 1) {
     asks[0]?.({ sdp: '', sends: [], takes: [] }).catch(() => {});
-    wire.tell({ t: 'error', code: 'overloaded', message: '', offer: offer += 1 });
+    wire.tell({ t: 'error', code: 'overloaded', message: '', offer });
     t.mock.timers.tick(1_000);
-  };
-  for (let time = 0; time < 5; time += 1) refused();
-  assert.deepEqual([call.trouble, peers[0]?.offers], [null, 5]);
-  refused();
-  assert.deepEqual([call.trouble, peers[0]?.offers], [{ code: 'overloaded', kind: 'audio' }, 6]);
+    assert.deepEqual([call.trouble, peers[0]?.offers], [null, offer]);
+  }
   const answered = asks[0]?.({ sdp: '', sends: [], takes: [] });
-  wire.tell({ t: 'answer', offer: offer + 1, sdp: 'to it' });
-  assert.deepEqual([await answered, call.trouble], ['to it', null]);
-  refused();
-  assert.equal(call.trouble, null);
+  wire.tell({ t: 'answer', offer: 7, sdp: 'to it' });
+  t.mock.timers.tick(1_000);
+  assert.deepEqual([await answered, call.trouble, peers[0]?.offers], ['to it', null, 6]);
 });
 
 test('an answer to an offer that was given up is for nobody', async () => {
