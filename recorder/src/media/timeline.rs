@@ -15,7 +15,7 @@ use seal::media::{Packet, Report};
 use super::take::{Stream, Track};
 
 /// Sender reports that are looked at on either side of one.
-const AROUND: usize = 4;
+const AROUND: usize = 8;
 /// Arrivals are looked at in pieces of this length.
 const WINDOW: i64 = 5_000_000;
 /// A step by more than this, up or down, is another clock: no network and no drift does that.
@@ -238,10 +238,10 @@ fn sender(stream: &Piece<'_>) -> Sender {
     }
 }
 
-/// Each anchor with the middle one of the values around it: a busy sender looks at its clock late for
-/// one report or another, and no picture was made later for that.
+/// Each anchor with a low one of the values around it: a busy sender looks at its clock late for one
+/// report or another, never early, and no picture was made later for that.
 fn steadied(anchors: &[(i64, i64)]) -> Vec<(i64, i64)> {
-    let middle = |(place, (at, _)): (usize, &(i64, i64))| {
+    let low = |(place, (at, _)): (usize, &(i64, i64))| {
         // As far on either side, that a drift takes nothing with it; at the ends that would be nobody.
         let end = place.min(anchors.len() - 1 - place);
         let reach = end.clamp(AROUND / 2, AROUND);
@@ -249,9 +249,9 @@ fn steadied(anchors: &[(i64, i64)]) -> Vec<(i64, i64)> {
         let near = anchors.get(around).unwrap_or_default();
         let mut near: Vec<i64> = near.iter().map(|(_, value)| *value).collect();
         near.sort_unstable();
-        Some((*at, *near.get(near.len().checked_sub(1)? / 2)?))
+        Some((*at, *near.get(near.len().checked_sub(1)? / 4)?))
     };
-    anchors.iter().enumerate().filter_map(middle).collect()
+    anchors.iter().enumerate().filter_map(low).collect()
 }
 
 /// The value at `at` on the straight lines between `anchors`; 0 where there is none.
