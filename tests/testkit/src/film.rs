@@ -74,14 +74,16 @@ pub struct Picture {
     pub at: f64,
     /// Whether its upper half is lit.
     pub lit: bool,
-    /// What its lower half says.
+    /// What the blocks below say.
     pub number: u8,
+    /// What the lowest blocks say, in 256ths.
+    pub fraction: f64,
 }
 
 /// A flash, and the second that is written beside it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Flash {
-    /// When its first picture is shown.
+    /// When it began: by what the first picture that is there of it says has passed since.
     pub at: f64,
     /// Which second of the performer's clock it is, modulo 256.
     pub second: u8,
@@ -255,7 +257,7 @@ impl Film {
         Ok(times.collect::<Result<_, _>>()?)
     }
 
-    /// The pictures of a stream: when each is shown, whether its upper half is lit, and the number in
+    /// The pictures of a stream: when each is shown, whether its upper half is lit, and the numbers in
     /// the blocks of its lower one.
     pub async fn pictures(&self, stream: &Stream) -> Result<Vec<Picture>> {
         let times = self.times(stream).await?;
@@ -293,7 +295,8 @@ impl Film {
             .map(|(picture, at)| Picture {
                 at,
                 lit: brightness(picture, 2..30, 1..9) > LIT,
-                number: number(picture),
+                number: number(picture, 14..17),
+                fraction: f64::from(number(picture, 20..23)) / 256.0,
             })
             .collect())
     }
@@ -301,28 +304,26 @@ impl Film {
     /// The flashes of a stream whose beginning is in it.
     pub async fn flashes(&self, stream: &Stream) -> Result<Vec<Flash>> {
         let mut flashes = Vec::new();
-        // Where pictures begin, or begin again, a flash may have been on already.
+        // Where pictures begin, a flash may have been on already.
         let mut lit = true;
-        let mut last = 0.0;
         for picture in self.pictures(stream).await? {
-            if picture.lit && !lit && picture.at - last < 0.2 {
+            if picture.lit && !lit {
                 flashes.push(Flash {
-                    at: picture.at,
+                    at: picture.at - picture.fraction,
                     second: picture.number,
                 });
             }
             lit = picture.lit;
-            last = picture.at;
         }
         Ok(flashes)
     }
 }
 
-/// The eight blocks of the lower half: the highest bit first.
-fn number(picture: &[u8]) -> u8 {
+/// The eight blocks in these rows: the highest bit first.
+fn number(picture: &[u8], rows: core::ops::Range<usize>) -> u8 {
     (0..8).fold(0, |bits, block| {
         let from = block * 4;
-        let on = brightness(picture, from + 1..from + 3, 16..21) > LIT;
+        let on = brightness(picture, from + 1..from + 3, rows.clone()) > LIT;
         bits << 1 | u8::from(on)
     })
 }
@@ -368,14 +369,17 @@ async fn run(tool: &str, file: &Path, before: &[&str], after: &[&str]) -> Result
 mod tests {
     use super::*;
 
-    /// A film of four seconds: the picture is lit, with the second 3 in its blocks, from 1.00 to
-    /// 1.12 and from 3.00 to 3.12; the tone sounds 30 ms later.
+    /// A film of four seconds with flashes at 1.00 and 3.00, the tone 30 ms later, and the second 3
+    /// in its blocks. The first picture of each flash is not there: the next one says that 10/256
+    /// of a second have passed.
     async fn made(folder: &Path) -> Result<PathBuf> {
         let file = folder.join("made.webm");
-        let lit = "lt(mod(t+1,2),0.12)";
+        let lit = "between(mod(t+1,2),0.03,0.12)";
         let picture = format!(
             "color=black:s=320x240:r=25:d=4,drawbox=c=white:w=320:h=120:t=fill:enable='{lit}',\
-             drawbox=c=white:x=240:y=120:w=80:h=120:t=fill"
+             drawbox=c=white:x=240:y=120:w=80:h=60:t=fill,\
+             drawbox=c=white:x=160:y=180:w=40:h=60:t=fill,\
+             drawbox=c=white:x=240:y=180:w=40:h=60:t=fill"
         );
         let sound = "aevalsrc='if(lt(mod(t+0.97,2),0.12),0.5*sin(2*PI*1000*t),0)':s=48000:d=4";
         let done = Command::new("ffmpeg")

@@ -56,27 +56,33 @@
       }
       if (Math.floor(now * RATE) === slot) return;
       slot = Math.floor(now * RATE);
-      for (const canvas of canvases) draw(canvas, slot);
+      for (const canvas of canvases) draw(canvas, now);
     }, 4);
     return { context, sink, canvases };
   }
 
-  /** The upper half is lit in a flash; the lower one shows the second in eight blocks. */
-  function draw(canvas, slot) {
+  /**
+   * The upper half is lit in a flash; below, eight blocks show the second, and eight more how many 256ths of it have
+   * passed: whichever picture of a flash arrives, it tells when the flash began.
+   */
+  function draw(canvas, now) {
     const { width, height } = canvas;
     const paint = canvas.getContext('2d');
-    const second = Math.floor(slot / RATE);
-    const lit = slot % RATE < LASTS * RATE;
+    const second = Math.floor(now);
+    const passed = now - second;
+    const lit = passed < LASTS;
     paint.fillStyle = '#000';
     paint.fillRect(0, 0, width, height);
     paint.fillStyle = '#fff';
     if (lit) paint.fillRect(0, 0, width, height / 2);
-    for (let block = 0; block < 8; block += 1) {
-      if (second >> (7 - block) & 1) paint.fillRect(block * width / 8, height / 2, width / 8, height / 2);
+    for (const [row, number] of [second, Math.floor(passed * 256)].entries()) {
+      for (let block = 0; block < 8; block += 1) {
+        if (number >> (7 - block) & 1) paint.fillRect(block * width / 8, (2 + row) * height / 4, width / 8, height / 4);
+      }
     }
     // Something moves in each picture.
     paint.fillStyle = '#888';
-    paint.fillRect((slot % RATE) * width / RATE, height / 2 - 4, width / RATE, 8);
+    paint.fillRect(passed * width, height / 2 - 4, width / RATE, 8);
   }
 
   const policy = document.permissionsPolicy ?? document.featurePolicy;

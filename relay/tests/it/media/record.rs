@@ -147,7 +147,11 @@ async fn a_handshake_that_is_never_finished_ends() {
 
 #[tokio::test]
 async fn a_connection_on_which_nothing_comes_is_lost() {
-    let mut hall = Hall::with(true, impatient(), 256);
+    let patience = Patience {
+        silence: Duration::from_secs(3),
+        ..Patience::default()
+    };
+    let mut hall = Hall::with(true, patience, 256);
     let mut ana = Stranger::new().await;
     ana.join(&mut hall, &[(Audio, TRACK)], &[]).await;
     hall.until(&mut [&mut ana], |hall, _| hall.connected() == 1)
