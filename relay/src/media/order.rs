@@ -37,6 +37,14 @@ pub enum Order {
         /// Whether media flows.
         gate: Gate,
     },
+    /// Whether a participant receives what they take: not while they hold. So to begin with, and
+    /// for whichever connection they have, until they are dropped. No matter to the record.
+    Hears {
+        /// Who.
+        peer: ParticipantId,
+        /// Whether they do.
+        on: bool,
+    },
     /// A participant leaves the call: their connection is closed, their sources are gone.
     Drop {
         /// Who.
@@ -151,6 +159,7 @@ impl fmt::Debug for Order {
         }
     }
 }
+            Self::Hears { peer, on } => write!(f, "Hears({peer}, {on})"),
 
 impl fmt::Debug for News {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -340,9 +340,9 @@ impl Peer {
         true
     }
 
-    /// What comes next of `track` follows on what was last sent of it, whatever lies between.
-    pub fn skip(&mut self, track: TrackNo) {
-        for (_, outgoing) in self.takes.iter_mut().filter(|(_, o)| o.track == track) {
+    /// What comes next of these tracks follows on what was last sent of them, whatever lies between.
+    pub fn skip(&mut self, of: impl Fn(TrackNo) -> bool) {
+        for (_, outgoing) in self.takes.iter_mut().filter(|(_, o)| of(o.track)) {
             outgoing.numbers.skip();
         }
     }

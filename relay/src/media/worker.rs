@@ -330,8 +330,8 @@ impl Worker {
         };
         for viewer in viewers.iter().filter(|viewer| **viewer != key) {
             // Before its handshake is done nothing can be sent to a viewer.
-            let seat = self.seats.get_mut(viewer).filter(|seat| seat.connected);
-            let Some(seat) = seat else {
+            let hears = |seat: &&mut Seat| seat.connected && !call.holding.contains(&seat.who);
+            let Some(seat) = self.seats.get_mut(viewer).filter(hears) else {
                 continue;
             };
             if !seat.peer.forward(key, packet) {

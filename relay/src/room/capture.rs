@@ -93,6 +93,7 @@ impl Room {
         call.offers += 1;
         let number = call.offers;
         let caller = self.caller(who, Caller::is_in)?;
+        let held = caller.held;
         caller.offered.push(Offered {
             number,
             offer,
@@ -105,6 +106,10 @@ impl Room {
             sends,
             takes,
         });
+        if held {
+            // There may have been no worker that this could be said to.
+            self.order(Order::Hears { peer, on: false });
+        }
         Ok(())
     }
 
