@@ -1,6 +1,6 @@
 //! One call on its worker: who is in it, what flows, what is captured, and what its room is told.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use proto::{ParticipantId, TrackNo};
@@ -84,6 +84,8 @@ pub struct Call {
     pub sfu: Sfu,
     /// Everyone's connection, also one that is lost, until they are dropped or have another.
     pub peers: BTreeMap<ParticipantId, PeerKey>,
+    /// Those who hold, and receive nothing.
+    pub holding: BTreeSet<ParticipantId>,
     /// What the room is told.
     pub outbox: Outbox,
     key: u64,
@@ -107,6 +109,7 @@ impl Call {
         Self {
             sfu: Sfu::new(recorded),
             peers: BTreeMap::new(),
+            holding: BTreeSet::new(),
             outbox: Outbox::new(news, patience),
             key,
             recorded,

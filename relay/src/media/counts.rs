@@ -15,6 +15,10 @@ pub enum Why {
     Unproved,
     /// Its peer sends more than is taken.
     TooFast,
+    /// Of one SSRC more than a connection may use.
+    TooManySources,
+    /// Its number on the connection is far behind the others.
+    TooLate,
     /// Its track's gate is closed.
     GateClosed,
     /// It is longer than what can be sent on.
@@ -27,12 +31,14 @@ pub enum Why {
     SendQueueFull,
 }
 
-const NAMES: [(Why, &str); 10] = [
+const NAMES: [(Why, &str); 12] = [
     (Why::Unreadable, "unreadable"),
     (Why::UnknownName, "unknown_name"),
     (Why::UnknownAddress, "unknown_address"),
     (Why::Unproved, "unproved"),
     (Why::TooFast, "too_fast"),
+    (Why::TooManySources, "too_many_sources"),
+    (Why::TooLate, "too_late"),
     (Why::GateClosed, "gate_closed"),
     (Why::TooLong, "too_long"),
     (Why::Unasked, "unasked"),

@@ -17,6 +17,7 @@ pub mod peer;
 pub mod pictures;
 pub mod sdp;
 pub mod sfu;
+pub mod sieve;
 pub mod tap;
 pub mod worker;
 

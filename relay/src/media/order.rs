@@ -37,6 +37,14 @@ pub enum Order {
         /// Whether media flows.
         gate: Gate,
     },
+    /// Whether a participant receives what they take: not while they hold. So to begin with, and
+    /// for whichever connection they have, until they are dropped. No matter to the record.
+    Hears {
+        /// Who.
+        peer: ParticipantId,
+        /// Whether they do.
+        on: bool,
+    },
     /// A participant leaves the call: their connection is closed, their sources are gone.
     Drop {
         /// Who.
@@ -105,6 +113,11 @@ pub enum News {
     /// Capture broke down: the room did not take what was captured, or the worker is gone. The
     /// room is closed, as if ordered.
     Failed,
+    /// The same of a call that had been ordered to close: its last word is not all that was captured.
+    Unfinished,
+    /// An order could not be given, so the call cannot be what the room says it is. It is still
+    /// there: ordered to close, it hands over what was captured.
+    Disobeyed,
 }
 
 /// A stretch of one track, and what is known to be missing from it.
@@ -146,6 +159,7 @@ impl fmt::Debug for Order {
                 .field("takes", takes)
                 .finish_non_exhaustive(),
             Self::Gate { track, gate } => write!(f, "Gate({track}, {gate:?})"),
+            Self::Hears { peer, on } => write!(f, "Hears({peer}, {on})"),
             Self::Drop { peer } => write!(f, "Drop({peer})"),
             Self::Close => f.write_str("Close"),
         }
@@ -168,6 +182,8 @@ impl fmt::Debug for News {
             Self::Captured(captured) => captured.fmt(f),
             Self::Closed => f.write_str("Closed"),
             Self::Failed => f.write_str("Failed"),
+            Self::Unfinished => f.write_str("Unfinished"),
+            Self::Disobeyed => f.write_str("Disobeyed"),
         }
     }
 }

@@ -1,8 +1,10 @@
 //! One participant's connection: ICE, DTLS, SRTP, and the numbers of what is sent on. The only
-//! file that knows the engine (str0m); its traps are in `docs/adr/0002-media-engine.md`.
+//! place that knows the engine (str0m); its traps are in `docs/adr/0002-media-engine.md`.
 //!
 //! Every change is followed by [`Peer::turn`], which drains the engine. The engine is never let
 //! near a candidate of the client's, so it sends nowhere but where a proven STUN request came from.
+
+mod terms;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -10,27 +12,26 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
-use data_encoding::HEXLOWER;
 use proto::{ErrorCode, TrackNo};
 use rand_core::Rng;
 use seal::media::Codec;
 use str0m::change::SdpOffer;
 use str0m::config::DtlsCert;
-use str0m::format::Codec as EngineCodec;
 use str0m::media::{KeyframeRequestKind, Mid};
 use str0m::net::{Protocol, Receive};
-use str0m::rtp::{Extension, ExtensionMap, RtpPacket, RtpWrite, Ssrc};
-use str0m::{Candidate, Event, IceCreds, Input, Output, Rtc, RtcConfig};
+use str0m::rtp::{RawPacket, RtpPacket, RtpWrite, Ssrc};
+use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 
+use super::counts::Why;
 use super::numbers::{Incoming, Numbers};
 use super::order::{Send, Take};
 use super::sdp::Offer;
+use super::sieve::Sieve;
+use terms::{codec, credentials, extensions, low, ntp};
 
 /// Packets that are kept for those who lost them: half a second of a good picture, a second of sound.
 const KEPT_PICTURES: usize = 256;
 const KEPT_SOUND: usize = 50;
-/// SSRCs that one connection may have used; more than this is no browser.
-const SSRCS: usize = 512;
 
 /// What all connections of a worker share.
 pub struct Engine {
@@ -69,8 +70,8 @@ pub enum Happened {
     Connected,
     /// A packet has come.
     Media(Packet),
-    /// A packet has come for a section that carries no source.
-    Unasked,
+    /// A datagram or packet has come that goes nowhere.
+    Refused(Why),
     /// What the sender says of a source's clock.
     Report {
         /// Of which track.
@@ -112,7 +113,7 @@ pub struct Peer {
     takes: Vec<(Mid, Outgoing)>,
     /// What each payload type stands for.
     codecs: BTreeMap<u8, Codec>,
-    ssrcs: Vec<u32>,
+    sieve: Sieve,
 }
 
 impl Engine {
@@ -147,13 +148,17 @@ impl Peer {
             .enable_opus(true, false)
             .enable_vp8(true)
             .enable_h264(true)
-            .set_extension_map(extensions())
+            .set_extension_map(extensions(offer))
+            // What the sieve goes by: which packets were genuine, padding too.
+            .enable_raw_packets(true)
             .set_send_buffer_audio(KEPT_SOUND)
             .set_send_buffer_video(KEPT_PICTURES);
         let built = catch_unwind(AssertUnwindSafe(|| {
             let mut rtc = Box::new(config.build(now));
             // Lite, but not said so: a browser then picks its path at once.
             rtc.direct_api().set_ice_lite(true);
+            // Whether it was asked for or not: what is never reported is kept for ever.
+            rtc.direct_api().enable_twcc_feedback();
             let candidate = Candidate::host(engine.announced, Protocol::Udp);
             let candidate = candidate.map_err(|_| ErrorCode::Internal)?;
             rtc.add_local_candidate(candidate);
@@ -170,7 +175,7 @@ impl Peer {
             sends: Vec::new(),
             takes: Vec::new(),
             codecs: BTreeMap::new(),
-            ssrcs: Vec::new(),
+            sieve: Sieve::new(offer.congestion()),
         };
         let answer = peer.accept(offer)?;
         Ok((peer, answer))
@@ -188,6 +193,9 @@ impl Peer {
 
     /// Another offer of the same connection. After an error the connection cannot be used.
     pub fn offer(&mut self, offer: &Offer, rng: &mut impl Rng) -> Result<String, ErrorCode> {
+        if offer.congestion().is_some_and(|n| !self.sieve.is_for(n)) {
+            return Err(ErrorCode::SdpRefused);
+        }
         let answer = self.accept(offer)?;
         if self.remote_ice == offer.ice {
             return Ok(answer);
@@ -280,8 +288,10 @@ impl Peer {
         datagram: &[u8],
         out: &mut Out,
     ) -> Result<Instant, Gone> {
+        if let Some(why) = self.sieve.refuses(datagram) {
+            out.happened.push(Happened::Refused(why));
         // Unreadable: the network's or a stranger's, and no reason to end.
-        if let Ok(receive) = Receive::new(Protocol::Udp, source, self.announced, datagram) {
+        } else if let Ok(receive) = Receive::new(Protocol::Udp, source, self.announced, datagram) {
             self.input(Input::Receive(now, receive))?;
         }
         self.drain(out)
@@ -330,9 +340,9 @@ impl Peer {
         true
     }
 
-    /// What comes next of `track` follows on what was last sent of it, whatever lies between.
-    pub fn skip(&mut self, track: TrackNo) {
-        for (_, outgoing) in self.takes.iter_mut().filter(|(_, o)| o.track == track) {
+    /// What comes next of these tracks follows on what was last sent of them, whatever lies between.
+    pub fn skip(&mut self, of: impl Fn(TrackNo) -> bool) {
+        for (_, outgoing) in self.takes.iter_mut().filter(|(_, o)| of(o.track)) {
             outgoing.numbers.skip();
         }
     }
@@ -405,6 +415,13 @@ impl Peer {
                     out.happened.push(Happened::Lost(outgoing.track));
                 }
             }
+            Event::RawPacket(raw) => {
+                if let RawPacket::RtpRx(header, _) = *raw
+                    && let Some(number) = header.ext_vals.transport_cc
+                {
+                    self.sieve.came(number);
+                }
+            }
             Event::Closed => return Err(Gone),
             _ => {}
         }
@@ -413,12 +430,6 @@ impl Peer {
 
     fn packet(&mut self, packet: RtpPacket) -> Result<Happened, Gone> {
         let ssrc = *packet.header.ssrc;
-        if !self.ssrcs.contains(&ssrc) {
-            if self.ssrcs.len() == SSRCS {
-                return Err(Gone);
-            }
-            self.ssrcs.push(ssrc);
-        }
         // The record counts in 32 bits, and an honest sender takes years to come so far.
         if *packet.seq_no > u64::from(u32::MAX) {
             return Err(Gone);
@@ -432,7 +443,7 @@ impl Peer {
         let agreed = section.is_some_and(|media| media.remote_pts().contains(&number));
         let codec = self.codecs.get(&number).filter(|_| agreed);
         let (Some((_, track)), Some(codec)) = (source, codec) else {
-            return Ok(Happened::Unasked);
+            return Ok(Happened::Refused(Why::Unasked));
         };
         Ok(Happened::Media(Packet {
             track: *track,
@@ -445,47 +456,4 @@ impl Peer {
             at: packet.timestamp,
         }))
     }
-}
-
-/// Unguessable, as RFC 8445 wants them.
-fn credentials(rng: &mut impl Rng) -> IceCreds {
-    let mut name = [0; 8];
-    let mut password = [0; 16];
-    rng.fill_bytes(&mut name);
-    rng.fill_bytes(&mut password);
-    IceCreds {
-        ufrag: HEXLOWER.encode(&name),
-        pass: HEXLOWER.encode(&password),
-    }
-}
-
-fn extensions() -> ExtensionMap {
-    let mut map = ExtensionMap::empty();
-    map.set(2, Extension::AbsoluteSendTime);
-    map.set(3, Extension::TransportSequenceNumber);
-    map.set(4, Extension::RtpMid);
-    map
-}
-
-fn codec(codec: EngineCodec) -> Option<Codec> {
-    match codec {
-        EngineCodec::Opus => Some(Codec::Opus),
-        EngineCodec::Vp8 => Some(Codec::Vp8),
-        EngineCodec::H264 => Some(Codec::H264),
-        _ => None,
-    }
-}
-
-/// As RTCP writes it: seconds since 1900 and their fraction.
-fn ntp(time: std::time::SystemTime) -> u64 {
-    const TO_1970: u64 = 2_208_988_800;
-    let since = time
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
-    let fraction = (u64::from(since.subsec_nanos()) << 32) / 1_000_000_000;
-    (since.as_secs().wrapping_add(TO_1970) << 32) | fraction
-}
-
-fn low(value: u64) -> u32 {
-    u32::try_from(value & u64::from(u32::MAX)).unwrap_or_default()
 }

@@ -7,6 +7,7 @@
 mod codecs;
 mod transport;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use proto::ErrorCode;
@@ -47,9 +48,18 @@ pub struct Offer {
     pub ice: (String, String),
     /// Its sections.
     pub sections: Vec<Section>,
+    /// Header extensions that it numbers, also where they are of no use.
+    pub extensions: BTreeMap<u8, &'static str>,
 }
 
 impl Offer {
+    /// The number of the extension that numbers all packets of a connection.
+    pub fn congestion(&self) -> Option<u8> {
+        let mut extensions = self.extensions.iter();
+        let found = extensions.find(|(_, uri)| **uri == CONGESTION);
+        found.map(|(number, _)| *number)
+    }
+
     /// Whether its sections can carry these sources and receive those tracks.
     pub fn carries(&self, sends: &[Send], takes: &[Take]) -> bool {
         let section = |mid: &str| self.sections.iter().find(|section| section.mid == mid);
@@ -132,6 +142,7 @@ pub fn read(sdp: &str) -> Result<Offer, ErrorCode> {
         fingerprint: transport.fingerprint,
         ice: transport.ice,
         sections,
+        extensions: known.extensions,
     })
 }
 
@@ -350,8 +361,7 @@ impl<'a> MediaBlock<'a> {
             let number = words.next().and_then(|word| word.split('/').next());
             let number = number.and_then(|number| number.parse::<u8>().ok());
             let uri = words.next();
-            let mut known_here = EXTENSIONS.into_iter().filter(|uri| self.wants(uri));
-            let Some(uri) = known_here.find(|known| Some(*known) == uri) else {
+            let Some(uri) = EXTENSIONS.into_iter().find(|known| Some(*known) == uri) else {
                 continue;
             };
             // With one-byte headers there are no others.
@@ -360,7 +370,9 @@ impl<'a> MediaBlock<'a> {
                 .ok_or(ErrorCode::SdpRefused)?;
             known.extension(number, uri)?;
             named |= uri == MID;
-            let _ = write!(text, "a=extmap:{number} {uri}\r\n");
+            if self.wants(uri) {
+                let _ = write!(text, "a=extmap:{number} {uri}\r\n");
+            }
         }
         if named {
             Ok(())

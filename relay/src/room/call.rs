@@ -366,11 +366,13 @@ impl Room {
         on: bool,
         rng: &mut impl CryptoRng,
     ) -> Result<(), ErrorCode> {
+        let peer = self.people.get(who).ok_or(ErrorCode::Internal)?.id;
         let caller = self.caller(who, Caller::is_in)?;
         if caller.held == on {
             return Ok(());
         }
         caller.held = on;
+        self.order(Order::Hears { peer, on: !on });
         self.regate(now);
         self.noted(now, who, CallEvent::Held { on }, rng)
     }

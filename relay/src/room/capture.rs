@@ -91,6 +91,7 @@ impl Room {
         call.offers += 1;
         let number = call.offers;
         let caller = self.caller(who, Caller::is_in)?;
+        let held = caller.held;
         caller.offered.push(Offered {
             number,
             offer,
@@ -103,6 +104,10 @@ impl Room {
             sends,
             takes,
         });
+        if held {
+            // There may have been no worker that this could be said to.
+            self.order(Order::Hears { peer, on: false });
+        }
         Ok(())
     }
 
@@ -179,29 +184,32 @@ impl Room {
                 }
                 Ok(())
             }
-            News::Failed => {
-                self.closing = 0;
+            News::Unfinished => {
+                self.closing = self.closing.saturating_sub(1);
                 self.never_came(now);
-                let recorded = self.facts.recording.is_some() && self.media_began();
-                let reason = if recorded {
-                    OverReason::RecordingUnavailable
-                } else {
-                    OverReason::MediaUnavailable
-                };
-                let done = self.over(now, reason, None, rng);
-                // There is nobody who would close it.
-                self.closing = 0;
-                done
+                Ok(())
             }
+            News::Failed => {
+                // There is nobody who would close it.
+                self.media_open = false;
+                self.never_came(now);
+                self.over(now, self.broken(), None, rng)
+            }
+            News::Disobeyed => self.over(now, self.broken(), None, rng),
         };
         if let Err(code) = done {
             self.unsound(now, code);
         }
     }
 
-    fn media_began(&self) -> bool {
+    /// Why a call is over whose worker fails it.
+    fn broken(&self) -> OverReason {
         let began = |track: &MediaTrack| track.sealer.as_ref().is_some_and(|s| s.seq() > 0);
-        self.media.iter().any(began)
+        if self.facts.recording.is_some() && self.media.iter().any(began) {
+            OverReason::RecordingUnavailable
+        } else {
+            OverReason::MediaUnavailable
+        }
     }
 
     fn connection_of(&mut self, now: Millis, peer: ParticipantId, up: bool) {
@@ -393,6 +401,8 @@ impl Room {
     pub(super) fn never_came(&mut self, now: Millis) {
         let missing = |media: &mut MediaTrack| {
             let (since, until) = media.flowed.take()?;
+            // One that flows is of a later call, and goes on; or its end comes with the call's.
+            media.flowed = until.is_none().then_some((now, None));
             let (from, to) = (since.max(media.whole_until), until.unwrap_or(now));
             (from < to).then_some((media.number, from, to))
         };

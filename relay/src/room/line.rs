@@ -67,7 +67,7 @@ impl Lines {
                 number,
                 answer: Err(code),
             },
-            None => News::Failed,
+            None => News::Disobeyed,
         })
     }
 
@@ -84,16 +84,20 @@ impl Lines {
                     break;
                 };
                 while let Poll::Ready(news) = line.news.poll_recv(context) {
-                    let news = news.unwrap_or(News::Failed);
+                    let over = line.room.is_none();
+                    let news = match news.unwrap_or(News::Failed) {
+                        News::Failed if over => News::Unfinished,
+                        news => news,
+                    };
                     let of_now = matches!(
                         news,
                         News::Answer { .. } | News::Connected { .. } | News::Lost { .. }
                     );
                     // Of a call that is over only the rest of its record counts.
-                    if of_now && line.room.is_none() {
+                    if of_now && over {
                         continue;
                     }
-                    if matches!(news, News::Closed | News::Failed) {
+                    if matches!(news, News::Closed | News::Failed | News::Unfinished) {
                         self.0.remove(index);
                     }
                     return Poll::Ready(news);

@@ -15,7 +15,7 @@ const FEEDBACK: [&str; 5] = ["nack", "nack pli", "ccm fir", "goog-remb", CONGEST
 #[derive(Default)]
 pub(super) struct Known {
     payloads: BTreeMap<u8, String>,
-    extensions: BTreeMap<u8, &'static str>,
+    pub(super) extensions: BTreeMap<u8, &'static str>,
 }
 
 impl Known {

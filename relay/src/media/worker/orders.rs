@@ -65,14 +65,31 @@ impl Worker {
                 };
                 if call.turn(track, gate, at) {
                     for seat in self.seats.values_mut().filter(|seat| seat.call == key) {
-                        seat.peer.skip(track);
+                        seat.peer.skip(|taken| taken == track);
+                    }
+                }
+            }
+            Order::Hears { peer, on } => {
+                let Some(call) = self.calls.get_mut(&key) else {
+                    return;
+                };
+                if !on {
+                    call.holding.insert(peer);
+                } else if call.holding.remove(&peer)
+                    && let Some(peer) = call.peers.get(&peer)
+                {
+                    call.sfu.want_all_of(*peer);
+                    if let Some(seat) = self.seats.get_mut(peer) {
+                        seat.peer.skip(|_| true);
                     }
                 }
             }
             Order::Drop { peer } => {
-                let call = self.calls.get_mut(&key);
-                let known = call.and_then(|call| Some((call.peers.remove(&peer)?, call)));
-                if let Some((peer, call)) = known {
+                let Some(call) = self.calls.get_mut(&key) else {
+                    return;
+                };
+                call.holding.remove(&peer);
+                if let Some(peer) = call.peers.remove(&peer) {
                     // For good: whatever it sent flows again only when the room says so.
                     call.sfu.sends(peer, &[]);
                     self.remove(peer);

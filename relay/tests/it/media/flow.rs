@@ -410,3 +410,69 @@ async fn an_offer_may_move_a_source_to_another_section() {
     let lost = |news: &News| matches!(news, News::Lost { .. });
     assert!(!two.hall.told.iter().any(lost));
 }
+
+#[tokio::test]
+async fn whoever_holds_receives_nothing_while_the_others_do_and_the_record_has_it_all() {
+    let mut two = Two::new().await;
+    let mut eve = Stranger::new().await;
+    let both = [(Audio, SOUND), (Video, PICTURE)];
+    eve.join(&mut two.hall, &[], &both).await;
+    two.until_with(&mut eve, |hall, _| hall.connected() == 3)
+        .await;
+    let peer = two.ben.who;
+    let heard = |who: &Stranger| (who.heard(SOUND).len(), who.heard(PICTURE).len());
+    for (from, hears) in [(1, true), (4, false), (7, true)] {
+        two.hall.order(Order::Hears { peer, on: hears });
+        let settles = TrackNo::try_from(from).unwrap() + 10;
+        two.ana.join(&mut two.hall, &[(Video, settles)], &[]).await;
+        two.say(SOUND, from, from + 3);
+        two.say(PICTURE, from, from + 3);
+        let came = usize::try_from(from).unwrap() + 2;
+        let held = if from == 7 { 3 } else { 0 };
+        two.until_with(&mut eve, |_, all| {
+            heard(all[2]) == (came, came) && (!hears || heard(all[1]) == (came - held, came - held))
+        })
+        .await;
+    }
+    for track in [SOUND, PICTURE] {
+        let missed = [words(1, 4), words(7, 10)].concat();
+        assert_eq!(two.ben.heard(track), missed);
+        let mid = two.ben.takes.iter().find(|take| take.track == track);
+        let mid = mid.unwrap().mid.as_str().into();
+        let of = two.ben.got.iter().filter(|got| got.mid == mid);
+        let seqs: Vec<u64> = of.map(|got| got.seq).collect();
+        assert!(seqs.windows(2).all(|two| two[1] == two[0] + 1), "{seqs:?}");
+    }
+    two.hall.close().await;
+    for track in [SOUND, PICTURE] {
+        assert_eq!(two.hall.payloads(track), words(1, 10));
+    }
+}
+
+#[tokio::test]
+async fn whoever_held_gets_a_key_frame_and_their_next_connection_holds_too() {
+    let mut two = Two::new().await;
+    let peer = two.ben.who;
+    two.hall.order(Order::Hears { peer, on: false });
+    let mut again = Stranger::new().await;
+    again.who = peer;
+    again.join(&mut two.hall, &[], &[(Video, PICTURE)]).await;
+    two.until_with(&mut again, |hall, all| {
+        hall.connected() == 3 && all[2].connected
+    })
+    .await;
+    // What was wanted when they connected is behind them.
+    let since = Instant::now();
+    let over = |_: &Hall, _: &[&mut Stranger]| since.elapsed() >= Duration::from_millis(1_200);
+    two.until_with(&mut again, over).await;
+    two.ana.asked.clear();
+    two.say(PICTURE, 1, 4);
+    two.settle().await;
+    two.hall.order(Order::Hears { peer, on: true });
+    two.until_with(&mut again, |_, all| all[0].was_asked(PICTURE))
+        .await;
+    assert!(again.got.is_empty());
+    two.say(PICTURE, 4, 5);
+    two.until_with(&mut again, |_, all| all[2].heard(PICTURE) == words(4, 5))
+        .await;
+}

@@ -143,3 +143,31 @@ fn an_answer_names_its_offer_though_a_later_one_was_answered_first() {
     assert_eq!(named(&third), Some((None, 3)));
     assert_eq!(noted(&third).len(), 1, "{third:?}");
 }
+
+/// Who is said to receive, or not to.
+fn hears(done: &Done) -> Vec<(proto::ParticipantId, bool)> {
+    let said = done.orders.iter().filter_map(|order| match order {
+        Order::Hears { peer, on } => Some((*peer, *on)),
+        _ => None,
+    });
+    said.collect()
+}
+
+#[test]
+fn the_worker_is_told_who_holds_also_of_one_who_held_before_they_offered() {
+    let mut talk = Talk::in_call(true);
+    let visitor = talk.visited.visitor;
+    let hold = |on| ClientMessage::Hold { on };
+    assert_eq!(hears(&talk.says(VISITOR, hold(true))), [(visitor, false)]);
+    assert_eq!(hears(&talk.says(VISITOR, hold(true))), []);
+    for due in [&[(visitor, false)][..], &[]] {
+        let offered = talk.says(VISITOR, offer(&SOUND, &[]));
+        assert_eq!(hears(&offered), due);
+        talk.answered(VISITOR);
+        talk.says(VISITOR, hold(false));
+    }
+    let agent = talk.offers(AGENT, &SOUND);
+    assert_eq!(hears(&agent), []);
+    assert_eq!(hears(&talk.says(VISITOR, hold(true))), [(visitor, false)]);
+    assert_eq!(hears(&talk.says(VISITOR, hold(false))), [(visitor, true)]);
+}

@@ -228,6 +228,56 @@ fn what_a_worker_that_failed_still_had_is_missing_from_the_record_and_named() {
 }
 
 #[test]
+fn a_worker_that_fails_a_call_that_is_over_does_not_end_the_next() {
+    let mut talk = Talk::talking(true);
+    let [visitor, agent] = [0, 1].map(|who| talk.view().people[who].sources[0].track);
+    talk.passes(10_000);
+    talk.captured(visitor, b"one");
+    talk.captured(agent, b"one");
+    talk.passes(2_000);
+    talk.says(AGENT, ClientMessage::HangUp {});
+    talk.passes(1_000);
+    for who in [VISITOR, AGENT] {
+        talk.says(who, ClientMessage::Call { again: false });
+    }
+    talk.offers(VISITOR, &[Modality::Audio]);
+    let done = talk.does(Command::Media(News::Unfinished));
+    assert!(over(&done).is_none() && done.orders.is_empty(), "{done:?}");
+    talk.passes(1_000);
+    // Of the next call all comes.
+    for track in [visitor, agent] {
+        talk.captured(track, b"two");
+    }
+    talk.says(AGENT, ClientMessage::HangUp {});
+    talk.does(Command::Media(News::Closed));
+    let done = talk.says(VISITOR, ClientMessage::End {});
+    // Until it flows again, or until it did not.
+    let due = [(visitor, 10_000, 13_000), (agent, 10_000, 12_000)];
+    assert_eq!(lost(&ended(&done).unwrap()), due);
+}
+
+#[test]
+fn a_call_whose_order_is_not_taken_ends_and_what_was_captured_of_it_still_comes() {
+    let mut talk = Talk::talking(true);
+    let [visitor, agent] = [0, 1].map(|who| talk.view().people[who].sources[0].track);
+    talk.captured(visitor, b"one");
+    talk.passes(4_000);
+    let done = talk.does(Command::Media(News::Disobeyed));
+    assert_eq!(
+        over(&done).unwrap().reason,
+        OverReason::RecordingUnavailable
+    );
+    assert!(matches!(done.orders.as_slice(), [Order::Close]));
+    let ending = talk.says(VISITOR, ClientMessage::End {});
+    assert!(ended(&ending).is_none(), "ended before the last of it");
+    for track in [visitor, agent] {
+        talk.captured(track, b"two");
+    }
+    let done = talk.does(Command::Media(News::Closed));
+    assert_eq!(lost(&ended(&done).unwrap()), []);
+}
+
+#[test]
 fn what_a_worker_does_not_hand_over_in_time_is_missing_from_the_record_and_named() {
     for says in [false, true] {
         let mut talk = Talk::talking(true);
