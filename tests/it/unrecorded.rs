@@ -45,6 +45,8 @@ async fn nothing_of_an_unrecorded_conversation_is_said_to_be_kept() -> Result<()
     promises_nothing(&visitor.browser, &desk.browser).await?;
 
     house.start_relay().await?;
+    visitor.browser.hurry().await?;
+    desk.browser.hurry().await?;
     let ended = "The conversation has ended. This conversation is not recorded: nothing of it is kept after the end";
     visitor.browser.read(ended).await?;
     desk.browser.read("This conversation has ended").await?;

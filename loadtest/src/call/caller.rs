@@ -20,7 +20,7 @@ pub use super::player::{Log, Played, Sent, played};
 use crate::participant::{Participant, Welcome};
 
 /// How long a caller may take until it is as it is waited for.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Orders that wait at most.
 const ORDERS: usize = 16;
 

@@ -52,9 +52,7 @@ async fn a_minute_in_two_browsers_is_kept_in_step_from_start_to_end() -> Result<
     proxy.move_on();
     let before = [offers(widget).await?, offers(desk).await?];
     for (browser, before) in pair.both().into_iter().zip(before) {
-        let _: bool = browser
-            .value("dispatchEvent(new Event('online')); return true", vec![])
-            .await?;
+        browser.hurry().await?;
         browser
             .until(
                 "an offer with new credentials",

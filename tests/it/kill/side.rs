@@ -137,12 +137,9 @@ impl<'a> Side<'a> {
         Ok(())
     }
 
-    /// Tells the page that there is a network, as the browser itself does.
+    /// Has the page wait for its network no longer.
     pub(super) async fn hurry(&self) -> Result<()> {
-        self.browser
-            .execute("dispatchEvent(new Event('online'))", Vec::new())
-            .await?;
-        Ok(())
+        self.browser.hurry().await
     }
 
     /// The desk's page goes.

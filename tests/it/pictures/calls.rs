@@ -123,6 +123,7 @@ async fn a_call_in_its_states() -> Result<()> {
     of_desk(page, "reconnecting").await?;
     house.start_relay().await?;
     for browser in [widget, page] {
+        browser.hurry().await?;
         browser
             .until("the call to be back", BACK, Vec::new())
             .await?;

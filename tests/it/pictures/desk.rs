@@ -214,6 +214,7 @@ async fn the_desk_in_its_states() -> Result<()> {
     sized(page, 320, 700, "offline-narrow").await?;
     page.size(1280, 800).await?;
     house.start_relay().await?;
+    page.hurry().await?;
     page.gone(".banner").await?;
     page.picture("names-not-known-again").await?;
     house.stop().await

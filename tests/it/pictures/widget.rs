@@ -172,6 +172,7 @@ async fn the_widgets_conversation_in_its_states() -> Result<()> {
     page.picture("talk-lost").await?;
     fits(page, "the conversation without a connection").await?;
     house.start_relay().await?;
+    page.hurry().await?;
     visitor
         .acknowledged("Written while the line was down")
         .await?;

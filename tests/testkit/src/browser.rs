@@ -16,7 +16,7 @@ use crate::driver::{Driver, Plain};
 use crate::screens;
 
 /// How long a page may take until it shows what it is waited for.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What a page must be able to do without.
 const SWITCHES: &[&str] = &[
@@ -124,6 +124,14 @@ impl Browser {
             json!({"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}),
         )
         .await
+    }
+
+    /// Tells the page that there is a network again, as the browser itself does: it waits no longer.
+    pub async fn hurry(&self) -> Result<()> {
+        self.driver
+            .execute("dispatchEvent(new Event('online'))", Vec::new())
+            .await?;
+        Ok(())
     }
 
     /// Holds every request whose address fits this pattern, until it is released.

@@ -1,16 +1,20 @@
 //! The whole house in a folder of its own, on ports that nobody else uses.
 
 use std::ops::{Deref, DerefMut};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use anyhow::{Context as _, Result, ensure};
 use demo::plan::Plan;
 use loadtest::door::Door;
+use nix::sys::statvfs::statvfs;
 use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::ports;
+
+/// Bytes that a house may fill, with what its relay keeps free.
+const ROOM: u64 = 1 << 30;
 
 /// A running house; everything that it wrote goes with it.
 pub struct House {
@@ -40,7 +44,23 @@ impl House {
 
     /// Starts one after `change` has had a look at its plan.
     pub async fn start_with(change: impl FnOnce(&mut Plan)) -> Result<Self> {
-        let folder = TempDir::with_prefix("vestibule-house-")?;
+        Self::start_in(&std::env::temp_dir(), change).await
+    }
+
+    /// The same on a disk in memory, where there is one with room: for a test of how soon something
+    /// is written, and not of how fast a disk is.
+    pub async fn start_in_memory(change: impl FnOnce(&mut Plan)) -> Result<Self> {
+        let memory = Path::new("/dev/shm");
+        let room = statvfs(memory).map(|disk| disk.blocks_available() * disk.fragment_size());
+        if room.is_ok_and(|room| room > ROOM) {
+            Self::start_in(memory, change).await
+        } else {
+            Self::start_with(change).await
+        }
+    }
+
+    async fn start_in(place: &Path, change: impl FnOnce(&mut Plan)) -> Result<Self> {
+        let folder = TempDir::with_prefix_in("vestibule-house-", place)?;
         let mut plan = Plan::new(folder.path(), programs()?);
         [plan.relay, plan.recorder, plan.shop] = ports::free_many()?;
         change(&mut plan);
@@ -64,7 +84,7 @@ impl House {
     }
 
     /// Where everything is written.
-    pub fn folder(&self) -> &std::path::Path {
+    pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
