@@ -3,6 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use relay::media::demux::{Demux, Route, named};
+use relay::media::sieve::Sieve;
 
 fuzz_target!(|datagram: &[u8]| {
     let mut demux = Demux::default();
@@ -10,4 +11,6 @@ fuzz_target!(|datagram: &[u8]| {
     let from = ([127, 0, 0, 1], 1).into();
     let claimed = demux.route(from, datagram) == Route::Claimed(1);
     assert_eq!(claimed, named(datagram) == Some("anas-name"));
+    // The first of a connection is let through, whatever stands in it.
+    assert!(Sieve::new(Some(3)).refuses(datagram).is_none());
 });

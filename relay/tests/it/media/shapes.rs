@@ -10,6 +10,7 @@ use relay::media::order::{Cause, Gate};
 use relay::media::pictures::begins_key_picture;
 use relay::media::sdp;
 use relay::media::sfu::{Arrival, Sfu, Turned};
+use relay::media::sieve::Sieve;
 use seal::media::Codec;
 
 const SEEDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/fuzz");
@@ -334,7 +335,7 @@ proptest! {
         cut in any::<prop::sample::Index>(),
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
     ) {
-        let seeds = seeds("stun");
+        let seeds = [seeds("stun"), seeds("rtp")].concat();
         let mut datagram = which.get(&seeds).clone();
         for (at, byte) in changes {
             let at = at.index(datagram.len());
@@ -346,5 +347,9 @@ proptest! {
         let from = SocketAddr::from(([127, 0, 0, 1], 1));
         let claimed = demux.route(from, &datagram) == Route::Claimed(1);
         prop_assert_eq!(claimed, named(&datagram) == Some("anas-name"));
+        let mut sieve = Sieve::new(Some(3));
+        // The first is let through, whatever its number, and is one SSRC.
+        prop_assert_eq!(sieve.refuses(&datagram), None);
+        prop_assert_eq!(sieve.refuses(&datagram), None);
     }
 }
