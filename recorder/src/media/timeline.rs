@@ -25,7 +25,7 @@ const SHARED: i64 = 5;
 /// A drift is not looked for in less.
 const DRIFT_SPAN: i64 = 600_000_000;
 /// Nor believed if it is more, in parts of 10^9.
-const DRIFT_MAX: i128 = 500_000;
+const DRIFT_MAX: i128 = 1_000_000;
 /// How far a packet may be moved from its arrival.
 const EARLIER: i64 = 3_000_000;
 const LATER: i64 = 1_000_000;
@@ -239,17 +239,22 @@ fn sender(stream: &Piece<'_>) -> Sender {
 }
 
 /// Each anchor with a low one of the values around it: a busy sender looks at its clock late for one
-/// report or another, never early, and no picture was made later for that.
+/// report or another, never early, and no picture was made later for that. By how much the clocks
+/// drift apart is no matter of lateness, and left aside.
 fn steadied(anchors: &[(i64, i64)]) -> Vec<(i64, i64)> {
+    let rate = drift(anchors);
+    let drifted = |at: i64| scale(at, rate, 1_000_000_000);
     let low = |(place, (at, _)): (usize, &(i64, i64))| {
         // As far on either side, that a drift takes nothing with it; at the ends that would be nobody.
         let end = place.min(anchors.len() - 1 - place);
         let reach = end.clamp(AROUND / 2, AROUND);
         let around = place.saturating_sub(reach)..anchors.len().min(place + reach + 1);
         let near = anchors.get(around).unwrap_or_default();
-        let mut near: Vec<i64> = near.iter().map(|(_, value)| *value).collect();
+        let level = |(at, value): &(i64, i64)| value.saturating_sub(drifted(*at));
+        let mut near: Vec<i64> = near.iter().map(level).collect();
         near.sort_unstable();
-        Some((*at, *near.get(near.len().checked_sub(1)? / 4)?))
+        let low = *near.get(near.len().checked_sub(1)? / 4)?;
+        Some((*at, low.saturating_add(drifted(*at))))
     };
     anchors.iter().enumerate().filter_map(low).collect()
 }

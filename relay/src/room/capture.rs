@@ -192,8 +192,9 @@ impl Room {
             News::Failed => {
                 // There is nobody who would close it.
                 self.media_open = false;
+                let done = self.over(now, self.broken(), None, rng);
                 self.never_came(now);
-                self.over(now, self.broken(), None, rng)
+                done
             }
             News::Disobeyed => self.over(now, self.broken(), None, rng),
         };
@@ -384,10 +385,7 @@ impl Room {
     /// A track begins to flow, or ends.
     pub(super) fn flows(&mut self, now: Millis, track: TrackNo, on: bool) {
         let media = self.media.iter_mut().find(|media| media.number == track);
-        // Where the worker has failed nothing is waited for any more.
-        let Some(media) = media.filter(|media| on || media.flowed.is_some()) else {
-            return;
-        };
+        let Some(media) = media else { return };
         let whole = media.whole_until;
         // What flowed before and has not come yet is still waited for.
         let since = media
@@ -401,7 +399,7 @@ impl Room {
     pub(super) fn never_came(&mut self, now: Millis) {
         let missing = |media: &mut MediaTrack| {
             let (since, until) = media.flowed.take()?;
-            // One that flows is of a later call, and goes on; or its end comes with the call's.
+            // One that flows is of a later call, and goes on.
             media.flowed = until.is_none().then_some((now, None));
             let (from, to) = (since.max(media.whole_until), until.unwrap_or(now));
             (from < to).then_some((media.number, from, to))

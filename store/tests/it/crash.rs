@@ -58,10 +58,12 @@ async fn a_killed_process_leaves_whole_consents_and_every_acknowledged_one(bench
 /// By itself, not as that process, it has nothing to do.
 #[tokio::test(flavor = "multi_thread")]
 async fn writes_until_it_is_killed() {
-    let Ok(url) = std::env::var(CHILD) else {
+    let Some(url) = std::env::var_os(CHILD) else {
         return;
     };
-    let store = Store::open(&StoreConfig::new(&url)).await.unwrap();
+    let store = Store::open(&StoreConfig::new(url.to_str().unwrap()))
+        .await
+        .unwrap();
     let tenant = store.tenant_by_slug("shop").await.unwrap();
     let site = tenant.sites().await.unwrap().remove(0);
     let agent = tenant.staff().await.unwrap().remove(0);

@@ -86,8 +86,7 @@ impl Forger {
         let (own, relay) = (SocketAddr::from((own, 9)), SocketAddr::from((relay, 9)));
         let now = Clock::instant();
         let mut extensions = ExtensionMap::empty();
-        let forged = Extension::with_serializer("urn:forged", Forged);
-        extensions.set(NUMBER, forged);
+        extensions.set(NUMBER, Extension::with_serializer("urn:forged", Forged));
         extensions.set(4, Extension::RtpMid);
         let mut config = RtcConfig::new()
             .set_rtp_mode(true)
