@@ -1,5 +1,7 @@
 //! A page that no client has listed: the widget's frame stays shut, and nothing comes to be.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, ensure};
 use axum::Router;
 use axum::response::Html;
@@ -10,6 +12,7 @@ use testkit::driver::Driver;
 use testkit::house::House;
 use testkit::visitor::Visitor;
 use tokio::net::TcpListener;
+use tokio::time::{sleep, timeout};
 
 use crate::session::client;
 
@@ -36,6 +39,16 @@ async fn a_page_that_is_not_listed_gets_a_blocked_frame_and_no_session() -> Resu
     let driver = Driver::start().await?;
     let visitor = Visitor::arrive(&driver, "blocked", &address).await?;
     visitor.press_launcher().await?;
+    let mut complaints = String::new();
+    let refuses = async {
+        while !complaints.contains("frame-ancestors") {
+            sleep(Duration::from_millis(50)).await;
+            complaints += &visitor.browser.complaints().await?.join("\n");
+        }
+        anyhow::Ok(())
+    };
+    let refused = timeout(Duration::from_mins(1), refuses).await;
+    refused.with_context(|| format!("the browser did not refuse the frame: {complaints}"))??;
     let gate: bool = visitor
         .browser
         .value(
@@ -45,11 +58,6 @@ async fn a_page_that_is_not_listed_gets_a_blocked_frame_and_no_session() -> Resu
         .await
         .unwrap_or(false);
     ensure!(!gate, "the gate shows on a page that is not listed");
-    let complaints = visitor.browser.complaints().await?.join("\n");
-    ensure!(
-        complaints.contains("frame-ancestors"),
-        "the browser did not refuse the frame: {complaints}"
-    );
     visitor.browser.picture("frame").await?;
 
     // Without a browser to hold it back, the page's own origin is refused by the relay.

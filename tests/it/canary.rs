@@ -18,7 +18,6 @@ use testkit::driver::Driver;
 use testkit::house::House;
 use testkit::ports;
 use testkit::visitor::Visitor;
-use tokio::time::{Duration, sleep};
 
 use self::forwarder::Forwarder;
 use self::marks::{Mark, views};
@@ -138,15 +137,8 @@ async fn behind_a_forwarder(house: &mut House, more: bool) -> Result<Forwarder> 
     let forwarder = Forwarder::start(outer, inner, BROWSING).await?;
     house.start_relay().await?;
     // The forwarder answers at once; the relay behind it, when it is ready.
-    let widget = house.widget();
-    for _ in 0..250 {
-        let health = widget.send(Method::GET, "/healthz", &[], bytes::Bytes::new());
-        if health.await.is_ok() {
-            return Ok(forwarder);
-        }
-        sleep(Duration::from_millis(20)).await;
-    }
-    anyhow::bail!("the relay does not answer behind the forwarder")
+    house.relay.answers(inner).await?;
+    Ok(forwarder)
 }
 
 /// A visitor in a browser: nothing is kept there before the consent, and what is typed after it

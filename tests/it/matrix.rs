@@ -14,6 +14,7 @@ use loadtest::participant::{Participant, accept, agree, sign_in};
 use proto::{Hash32, SessionId, SiteId, Token};
 use testkit::house::House;
 
+use crate::rows::listed;
 use crate::session::client;
 
 /// One client's things, as its own agent and visitor know them.
@@ -72,6 +73,7 @@ impl Side {
         let cookie = sign_in(&house.desk(), slug, &agent.sign_in, &agent.password).await?;
         let consent = agree(&house.widget(), site).await?;
         let visitor = Participant::join(&house.widget(), site, consent.join, None, &[]).await?;
+        listed(house, visitor.welcome.recording).await?;
         let unused = agree(&house.widget(), site).await?.join;
         let (tenant, token) = cookie
             .split_once('=')
@@ -128,6 +130,7 @@ impl Side {
         let consent = agree(&house.widget(), self.site).await?;
         let visitor =
             Participant::join(&house.widget(), self.site, consent.join, None, &[]).await?;
+        listed(house, visitor.welcome.recording).await?;
         let accepted = accept(&house.desk(), &self.cookie, consent.session).await?;
         let agent = Participant::join(
             &house.desk(),

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Result;
-use proto::ParticipantId;
+use anyhow::{Context as _, Result};
+use proto::{ParticipantId, RecordingId};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
 use testkit::house::House;
@@ -31,28 +31,50 @@ pub(crate) async fn sessions(house: &House) -> Result<usize> {
 
 /// When a participant left for good, by their row.
 pub(crate) async fn left_at(house: &House, participant: ParticipantId) -> Result<Option<i64>> {
-    for file in databases(&house.plan().data())? {
-        let options = SqliteConnectOptions::new().filename(&file).read_only(true);
-        let mut connection = SqliteConnection::connect_with(&options).await?;
-        let tenants = "SELECT 1 FROM sqlite_schema WHERE name = 'participants'";
-        let tenants: Option<(i64,)> = sqlx::query_as(tenants)
-            .fetch_optional(&mut connection)
-            .await?;
-        let row: Option<(Option<i64>,)> = match tenants {
-            Some(_) => {
-                sqlx::query_as("SELECT left_at FROM participants WHERE id = $1")
-                    .bind(participant.to_string())
-                    .fetch_optional(&mut connection)
-                    .await?
-            }
-            None => None,
-        };
-        connection.close().await?;
+    for mut client in clients(house).await? {
+        let row: Option<(Option<i64>,)> =
+            sqlx::query_as("SELECT left_at FROM participants WHERE id = $1")
+                .bind(participant.to_string())
+                .fetch_optional(&mut client)
+                .await?;
         if let Some((left_at,)) = row {
             return Ok(left_at);
         }
     }
     anyhow::bail!("there is no row of this participant")
+}
+
+/// Each client's own database.
+async fn clients(house: &House) -> Result<Vec<SqliteConnection>> {
+    let mut found = Vec::new();
+    for file in databases(&house.plan().data())? {
+        let options = SqliteConnectOptions::new().filename(&file).read_only(true);
+        let mut connection = SqliteConnection::connect_with(&options).await?;
+        let own = "SELECT 1 FROM sqlite_schema WHERE name = 'sessions'";
+        let own: Option<(i64,)> = sqlx::query_as(own).fetch_optional(&mut connection).await?;
+        if own.is_some() {
+            found.push(connection);
+        }
+    }
+    Ok(found)
+}
+
+/// Waits until the recorder has seen this recording begin.
+pub(crate) async fn listed(house: &House, recording: Option<RecordingId>) -> Result<()> {
+    let recording = recording.context("it is recorded")?.to_string();
+    for _ in 0..240 {
+        for mut client in clients(house).await? {
+            let row: Option<(i64,)> = sqlx::query_as("SELECT 1 FROM recordings WHERE id = $1")
+                .bind(&recording)
+                .fetch_optional(&mut client)
+                .await?;
+            if row.is_some() {
+                return Ok(());
+            }
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    anyhow::bail!("the recorder never saw the recording")
 }
 
 /// Everything that stands in any database of the house.
@@ -106,7 +128,7 @@ const STILL: u32 = 8;
 pub(crate) async fn settled(house: &House) -> Result<Snapshot> {
     let mut before = snapshot(house).await?;
     let mut still = 0;
-    for _ in 0..120 {
+    for _ in 0..240 {
         tokio::time::sleep(LOOK).await;
         let now = snapshot(house).await?;
         still = if now == before { still + 1 } else { 0 };

@@ -408,10 +408,14 @@ async fn silence_is_asked_after_and_then_counts_as_gone() {
     .await;
     let relay = world.start().await;
     let client = world.client();
-    let visitor = arrive(relay.port, client, None).await;
     let mia = sign_in(relay.port, client, "mia").await;
-    let mut agent = mia.accept(session(&visitor)).await;
-    // The agent's socket is read, and so answers pings; the visitor's is not.
+    let mut visitor = arrive(relay.port, client, None).await;
+    let session = session(&visitor);
+    // Whose socket is read answers pings: the visitor's until the agent is in, and then the agent's.
+    let mut agent = tokio::select! {
+        agent = mia.accept(session) => agent,
+        _ = visitor.socket.until_frame(|_| None::<()>) => panic!("the visitor was to wait"),
+    };
     let gone = agent.socket.until(|frame| {
         matches!(frame, ServerMessage::Presence { online: false, .. }).then_some(())
     });

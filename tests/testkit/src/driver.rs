@@ -18,8 +18,12 @@ use thirtyfour::error::{WebDriverError, WebDriverResult};
 use thirtyfour::session::http::{Body, HttpClient};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep};
 
 use crate::ports;
+
+/// How long it may take until it answers.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running `chromedriver`. When it is dropped, its browsers end with it.
 pub struct Driver {
@@ -32,7 +36,7 @@ impl Driver {
     /// Starts one and waits until it answers.
     pub async fn start() -> Result<Self> {
         let port = ports::free()?;
-        let child = Command::new("chromedriver")
+        let mut child = Command::new("chromedriver")
             .arg(format!("--port={port}"))
             .arg("--log-level=WARNING")
             .stdin(Stdio::null())
@@ -41,7 +45,11 @@ impl Driver {
             .kill_on_drop(true)
             .spawn()
             .context("chromedriver cannot be started: run scripts/setup")?;
-        for _ in 0..200 {
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            if let Some(status) = child.try_wait()? {
+                bail!("chromedriver stopped: {status}");
+            }
             if TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
                 let profiles = TempDir::with_prefix("vestibule-browsers-")?;
                 return Ok(Self {
@@ -50,7 +58,7 @@ impl Driver {
                     profiles,
                 });
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            sleep(Duration::from_millis(50)).await;
         }
         bail!("chromedriver does not answer");
     }

@@ -241,22 +241,38 @@ mod tests {
     use crate::ports;
     use tokio::time::timeout;
 
+    const AT_LAST: Duration = Duration::from_mins(1);
+
+    impl Counters {
+        /// Of `sent` datagrams none is on its way to the echo or in it: each was drawn for, and each
+        /// that passed was drawn for again on its way back.
+        async fn agree_on(&self, sent: u64) {
+            let drawn = |counter: &Counter| counter.passed() + counter.lost();
+            while drawn(&self.inward) != sent || drawn(&self.outward) != self.inward.passed() {
+                sleep(Duration::from_millis(1)).await;
+            }
+        }
+    }
+
     /// Sends `count` datagrams to an echo behind the proxy; hands back how many came home. Some at
     /// a time: no socket's buffer holds all.
-    async fn sent(client: &UdpSocket, proxy: u16, count: usize) -> Result<usize> {
+    async fn sent(client: &UdpSocket, proxy: &Proxy, count: u64) -> Result<u64> {
+        let (here, counters) = (proxy.shared.front.local_addr()?, proxy.counters());
+        let before = counters.inward.passed() + counters.inward.lost();
+        let passed_before = counters.outward.passed();
         let mut home = 0;
         let mut buffer = [0; 64];
         for number in 1..=count {
-            client
-                .send_to(&number.to_be_bytes(), ("127.0.0.1", proxy))
-                .await?;
-            let patience = Duration::from_millis(100);
-            while (number % 50 == 0 || number == count)
-                && timeout(patience, client.recv(&mut buffer)).await.is_ok()
-            {
-                home += 1;
+            client.send_to(&number.to_be_bytes(), here).await?;
+            if number % 50 == 0 || number == count {
+                timeout(AT_LAST, counters.agree_on(before + number)).await?;
+                while home < counters.outward.passed() - passed_before {
+                    timeout(AT_LAST, client.recv(&mut buffer)).await??;
+                    home += 1;
+                }
             }
         }
+        assert!(client.try_recv(&mut buffer).is_err(), "one came twice");
         Ok(home)
     }
 
@@ -275,26 +291,26 @@ mod tests {
         let proxy = Proxy::start(here, there, 7).await?;
         let client = UdpSocket::bind(("127.0.0.1", 0)).await?;
 
-        assert_eq!(sent(&client, here, 100).await?, 100);
+        assert_eq!(sent(&client, &proxy, 100).await?, 100);
         let first = ways.recv().await;
         while ways.try_recv().is_ok() {}
         proxy.weather(Weather::NIGHT);
-        assert_eq!(sent(&client, here, 100).await?, 0);
+        assert_eq!(sent(&client, &proxy, 100).await?, 0);
         assert_eq!(proxy.counters().inward.lost(), 100);
 
         proxy.weather(Weather {
             lost_in: 0.0,
             ..Weather::losing(20.0)
         });
-        let home = sent(&client, here, 500).await?;
+        let home = sent(&client, &proxy, 500).await?;
         assert!((350..450).contains(&home), "{home}");
         assert_eq!(proxy.counters().inward.lost(), 100);
-        assert_eq!(proxy.counters().outward.passed(), 100 + home as u64);
+        assert_eq!(proxy.counters().outward.passed(), 100 + home);
 
         proxy.weather(Weather::FINE);
         while ways.try_recv().is_ok() {}
         proxy.move_on();
-        assert_eq!(sent(&client, here, 1).await?, 1);
+        assert_eq!(sent(&client, &proxy, 1).await?, 1);
         assert_ne!(ways.recv().await, first);
         Ok(())
     }

@@ -166,15 +166,25 @@ mod tests {
     async fn flash_and_beep_come_from_one_clock() -> Result<()> {
         let driver = Driver::start().await?;
         let browser = page(&driver).await?;
-        let film = recorded(&browser, "camera").await?;
-        let flashes = film.flashes(film.only("video")?).await?;
+        let mut film = recorded(&browser, "camera").await?;
+        let mut flashes = film.flashes(film.only("video")?).await?;
+        // A busy browser's recorder skips pictures, and at times all of a flash: nothing to compare.
+        for _ in 0..4 {
+            if flashes.len() >= 2 {
+                break;
+            }
+            film = recorded(&browser, "camera").await?;
+            flashes = film.flashes(film.only("video")?).await?;
+        }
         let beeps = film.sound(film.only("audio")?).await?.beeps(TONE);
         ensure!(flashes.len() >= 2, "{flashes:?}");
         for apart in apart(&flashes, &beeps)? {
             ensure!(apart.abs() < 0.1, "{apart} of {flashes:?} and {beeps:?}");
         }
         for pair in flashes.windows(2) {
-            ensure!(pair[1].second == pair[0].second + 1, "{flashes:?}");
+            let seconds = f64::from(pair[1].second) - f64::from(pair[0].second);
+            let later = pair[1].at - pair[0].at;
+            ensure!((later - seconds).abs() < 0.1, "{flashes:?}");
         }
         let screen = recorded(&browser, "screen").await?;
         ensure!(screen.only("video")?.width == Some(960), "{screen:?}");
