@@ -40,14 +40,14 @@ async fn a_page_that_is_not_listed_gets_a_blocked_frame_and_no_session() -> Resu
     let visitor = Visitor::arrive(&driver, "blocked", &address).await?;
     visitor.press_launcher().await?;
     let mut complaints = String::new();
-    let refuses = async {
+    let complaint = async {
         while !complaints.contains("frame-ancestors") {
             sleep(Duration::from_millis(50)).await;
             complaints += &visitor.browser.complaints().await?.join("\n");
         }
         anyhow::Ok(())
     };
-    let refused = timeout(Duration::from_mins(1), refuses).await;
+    let refused = timeout(Duration::from_mins(1), complaint).await;
     refused.with_context(|| format!("the browser did not refuse the frame: {complaints}"))??;
     let gate: bool = visitor
         .browser

@@ -414,7 +414,7 @@ async fn silence_is_asked_after_and_then_counts_as_gone() {
     // Whose socket is read answers pings: the visitor's until the agent is in, and then the agent's.
     let mut agent = tokio::select! {
         agent = mia.accept(session) => agent,
-        _ = visitor.socket.until_frame(|_| None::<()>) => panic!("the visitor was to wait"),
+        () = visitor.socket.until_frame(|_| None::<()>) => panic!("the visitor was to wait"),
     };
     let gone = agent.socket.until(|frame| {
         matches!(frame, ServerMessage::Presence { online: false, .. }).then_some(())
