@@ -180,6 +180,13 @@ impl Gap {
         }
     }
 
+    /// Whether it is of all tracks, or of one of these. A track of which nothing came is none, and its
+    /// gaps are none.
+    pub fn is_in(&self, tracks: &[Track]) -> bool {
+        self.track
+            .is_none_or(|number| tracks.iter().any(|track| track.track == number))
+    }
+
     /// Takes its place among those that were told before: one that has grown is told again, from the
     /// same moment, and is still one.
     pub fn take_in(self, gaps: &mut Vec<Self>) {

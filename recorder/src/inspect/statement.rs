@@ -50,11 +50,10 @@ fn gaps(manifest: &Manifest) -> Vec<Finding> {
     // A gap reaches to the next whole second, the end is rounded down.
     let end = manifest.ended.plus(1_000);
     let fits = |gap: &Gap| {
-        let known = |number| manifest.tracks.iter().any(|t| t.track == number);
         manifest.started <= gap.from
             && gap.from <= gap.to
             && gap.to <= end
-            && gap.track.is_none_or(known)
+            && gap.is_in(&manifest.tracks)
     };
     let all = manifest.gaps.iter().all(fits);
     let what = "names a gap that is not within the recording";

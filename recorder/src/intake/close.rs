@@ -70,6 +70,8 @@ async fn truncated(recorder: &Recorder, tenant: &Tenant, gathered: &Gathered) ->
         .as_ref()
         .ok_or_else(|| Error::refused("the spool does not have the beginning of this recording"))?;
     let tracks = tracks(gathered);
+    let mut named = gathered.gaps.clone();
+    named.retain(|gap| gap.is_in(&tracks));
     // The end is not known; the latest that can be shown is what the rows say, when the last gap
     // was over, or the beginning.
     let session = tenant.session(begin.session).await?;
@@ -100,7 +102,7 @@ async fn truncated(recorder: &Recorder, tenant: &Tenant, gathered: &Gathered) ->
         policy: Policy::at(begin.notice, begin.policy, ended),
         participants: participants(tenant, gathered).await?,
         tracks,
-        gaps: gathered.gaps.clone(),
+        gaps: named,
         ending: Ending::Truncated {
             cause: Cause::Restart,
             places,

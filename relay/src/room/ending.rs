@@ -181,6 +181,8 @@ impl Room {
             .map(TrackSealer::manifest)
             .collect();
         tracks.sort_by_key(|track| track.track);
+        let mut gaps = self.gaps.all();
+        gaps.retain(|gap| gap.is_in(&tracks));
         // For agents who accepted and never came keys were made ready, and never left this room.
         for epoch in tracks.iter_mut().flat_map(|track| &mut track.epochs) {
             epoch.recipients.retain(|recipient| match recipient {
@@ -210,7 +212,7 @@ impl Room {
                 })
                 .collect(),
             tracks,
-            gaps: self.gaps.all(),
+            gaps,
             ending: match (&self.cut, by) {
                 (Some(places), _) => Ending::Truncated {
                     cause: Cause::Damage,

@@ -181,3 +181,27 @@ fn what_a_failed_worker_lost_of_one_call_is_not_missed_in_the_next() {
         .collect();
     assert_eq!(of_it, [(0, 2_000), (62_000, 65_000)]);
 }
+
+#[test]
+fn of_a_source_that_never_came_the_manifest_has_neither_track_nor_gap() {
+    let mut talk = Talk::in_call(true);
+    talk.offers(AGENT, &SOUND);
+    talk.connects(AGENT);
+    talk.offers(VISITOR, &SOUND);
+    let [visitor, agent] = [0, 1].map(|who| talk.view().people[who].sources[0].track);
+    talk.captured(agent, b"one");
+    talk.passes(5_000);
+    // The visitor's gate was open, and nothing of theirs ever arrived.
+    talk.is_lost(VISITOR);
+    talk.passes(30_000);
+    talk.does(Command::Media(News::Closed));
+    let manifest = ended(&talk.says(VISITOR, ClientMessage::End {})).unwrap();
+    let of = |track| {
+        manifest
+            .gaps
+            .iter()
+            .filter(move |gap| gap.track == Some(track))
+    };
+    assert!(manifest.tracks.iter().all(|track| track.track != visitor));
+    assert_eq!((of(visitor).count(), of(agent).count()), (0, 1));
+}

@@ -35,8 +35,9 @@ pub(super) fn ended(done: &Done) -> Option<Manifest> {
 #[test]
 fn what_is_muted_or_held_does_not_flow_and_the_manifest_says_when() {
     let mut talk = Talk::talking(true);
-    let microphone = talk.view().people[0].sources[0].track;
+    let [microphone, agents] = [0, 1].map(|who| talk.view().people[who].sources[0].track);
     talk.captured(microphone, b"one");
+    talk.captured(agents, b"one");
     let kind = Modality::Audio;
     let done = talk.says(VISITOR, ClientMessage::Mute { kind, on: true });
     assert_eq!(gates(&done), [(microphone, Gate::Closed(Cause::Muted))]);
