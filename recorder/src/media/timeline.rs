@@ -24,8 +24,10 @@ const JUMP: u64 = 2_000_000;
 const SHARED: i64 = 5;
 /// A drift is not looked for in less.
 const DRIFT_SPAN: i64 = 600_000_000;
-/// Nor believed if it is more, in parts of 10^9.
-const DRIFT_MAX: i128 = 1_000_000;
+/// Nor believed if it is more, in parts of 10^9: between two machines' clocks, and between a machine's
+/// and its sound card's, which may run off either way.
+const DRIFT_MAX: i128 = 500_000;
+const CARD_DRIFT_MAX: i128 = 2 * DRIFT_MAX;
 /// How far a packet may be moved from its arrival.
 const EARLIER: i64 = 3_000_000;
 const LATER: i64 = 1_000_000;
@@ -242,7 +244,7 @@ fn sender(stream: &Piece<'_>) -> Sender {
 /// report or another, never early, and no picture was made later for that. By how much the clocks
 /// drift apart is no matter of lateness, and left aside.
 fn steadied(anchors: &[(i64, i64)]) -> Vec<(i64, i64)> {
-    let rate = drift(anchors);
+    let rate = drift(anchors, CARD_DRIFT_MAX);
     let drifted = |at: i64| scale(at, rate, 1_000_000_000);
     let low = |(place, (at, _)): (usize, &(i64, i64))| {
         // As far on either side, that a drift takes nothing with it; at the ends that would be nobody.
@@ -336,7 +338,7 @@ impl Line {
             *window = window.saturating_mul(WINDOW);
         }
         let first = points.first().copied().unwrap_or_default();
-        let drift = drift(&points);
+        let drift = drift(&points, DRIFT_MAX);
         let level = points.iter().map(|(at, step)| {
             step.saturating_sub(scale(at.saturating_sub(first.0), drift, 1_000_000_000))
         });
@@ -356,7 +358,7 @@ impl Line {
 
 /// The middle one of the slopes between all pairs of (at most 64) points: what a few slow minutes of
 /// the network do to it is little.
-fn drift(points: &[(i64, i64)]) -> i64 {
+fn drift(points: &[(i64, i64)], most: i128) -> i64 {
     let ends = points.first().zip(points.last());
     if ends.is_none_or(|(first, last)| last.0.saturating_sub(first.0) < DRIFT_SPAN) {
         return 0;
@@ -377,7 +379,7 @@ fn drift(points: &[(i64, i64)]) -> i64 {
     }
     slopes.sort_unstable();
     let middle = slopes.get(slopes.len() / 2).copied().unwrap_or(0);
-    if middle.abs() > DRIFT_MAX {
+    if middle.abs() > most {
         return 0;
     }
     i64::try_from(middle).unwrap_or(0)
